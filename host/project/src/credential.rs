@@ -1,0 +1,314 @@
+//! Credentials: from the project's files and from wherever fonio.toml says, and the origins they belong to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use crate::dotenv::Variables;
+use crate::grants::Origin;
+use crate::inputs::{Inputs, Read};
+use crate::report::{Place, Secrecy};
+use crate::settings::{CredentialSettings, CredentialSource, OpenIn, SETTINGS_FILE, Settings};
+use crate::tree::parse_json;
+
+/// Fields in which a credential carries the address of its own system.
+pub(crate) const ADDRESS_FIELDS: &[&str] = &["baseUrl", "hostUrl", "instanceUrl", "apiUrl", "host"];
+/// The folder of credentials that are files: `NAME.json`.
+const FOLDER: &str = "credentials";
+/// Where systemd puts the credentials of a unit.
+const SYSTEMD_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// A credential with its secrets. `Debug` shows names only.
+#[derive(Clone, PartialEq)]
+pub struct Credential {
+    /// Its name in the project.
+    pub name: String,
+    /// What jobs get as `state.configuration`.
+    pub body: Map<String, Value>,
+    /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
+    pub origins: Vec<Origin>,
+    /// Where in a request to those it may stand.
+    pub open_in: Vec<OpenIn>,
+    /// Whether an adaptor may see the secrets themselves.
+    pub reveal: bool,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&String> = self.body.keys().collect();
+        f.debug_struct("Credential")
+            .field("name", &self.name)
+            .field("fields", &fields)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A credential's content and where it was found.
+pub(crate) struct Body {
+    pub body: Map<String, Value>,
+    pub file: PathBuf,
+    pub at: Place,
+}
+
+/// All credentials of a project: fonio.toml's `from` comes before a file, and a file before the project file.
+pub(crate) fn resolve(
+    inputs: &mut Inputs<'_>,
+    mut bodies: BTreeMap<String, Body>,
+    settings: &Settings,
+    variables: &Variables<'_>,
+) -> BTreeMap<String, Credential> {
+    for file_name in inputs.names_in(FOLDER, "json") {
+        let file = Path::new(FOLDER).join(&file_name);
+        if let (Some(body), Some(name)) = (
+            read_file(inputs, &file, None),
+            file_name.strip_suffix(".json"),
+        ) {
+            bodies.insert(
+                name.to_owned(),
+                Body {
+                    body,
+                    file,
+                    at: Place::FILE,
+                },
+            );
+        }
+    }
+    for (name, wanted) in &settings.credentials {
+        match &wanted.from {
+            Some(source) => {
+                // What is replaced must not stand in for a source that cannot be read.
+                bodies.remove(name);
+                if let Some(body) = read_source(inputs, source, wanted.from_at, variables) {
+                    bodies.insert(
+                        name.clone(),
+                        Body {
+                            body,
+                            file: PathBuf::from(SETTINGS_FILE),
+                            at: wanted.from_at,
+                        },
+                    );
+                }
+            }
+            // A source that was wrong has been reported where it stands.
+            None if bodies.contains_key(name) || wanted.from_at != wanted.at => {}
+            None => inputs
+                .report
+                .warning(
+                    Path::new(SETTINGS_FILE),
+                    wanted.at,
+                    format!("there is no credential `{name}`"),
+                )
+                .help(format!(
+                    "add credentials/{name}.json, or `from = \"env:NAME\"` here"
+                )),
+        }
+    }
+    bodies
+        .into_iter()
+        .map(|(name, body)| (name.clone(), credential(inputs, name, body, settings)))
+        .collect()
+}
+
+fn credential(
+    inputs: &mut Inputs<'_>,
+    name: String,
+    body: Body,
+    settings: &Settings,
+) -> Credential {
+    let wanted: Option<&CredentialSettings> = settings.credentials.get(&name);
+    let mut origins: Vec<Origin> = wanted
+        .map(|wanted| wanted.hosts.clone())
+        .unwrap_or_default();
+    for field in ADDRESS_FIELDS {
+        let address = body.body.get(*field).and_then(Value::as_str);
+        let Some(address) = address.filter(|address| !address.is_empty()) else {
+            continue;
+        };
+        match origin_of_address(address) {
+            Ok(origin) if origins.contains(&origin) => {}
+            Ok(origin) => origins.push(origin),
+            Err(why) => inputs
+                .report
+                .warning(
+                    &body.file,
+                    body.at,
+                    format!(
+                        "no network is granted for `{field}` of the credential `{name}`: {why}"
+                    ),
+                )
+                .help(format!(
+                    "name its origin in fonio.toml:\n[credentials.{name}]\nhosts = [\"https://…\"]"
+                )),
+        }
+    }
+    Credential {
+        name,
+        body: body.body,
+        origins,
+        open_in: wanted.map_or_else(|| vec![OpenIn::Headers], |wanted| wanted.open_in.clone()),
+        reveal: wanted.is_some_and(|wanted| wanted.reveal),
+    }
+}
+
+/// The origin of a URL, or of a host alone, which is taken for https. The text is not repeated in the error: people
+/// put passwords into URLs.
+pub(crate) fn origin_of_address(address: &str) -> Result<Origin, &'static str> {
+    let address = address.trim();
+    let (scheme, rest) = address.split_once("://").unwrap_or(("https", address));
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if host.contains('*') {
+        return Err("it has a `*`, and an address is of one system");
+    }
+    Origin::from_str(&format!("{scheme}://{host}"))
+        .map_err(|_| "it is not the address of a system on http or https")
+}
+
+fn read_source(
+    inputs: &mut Inputs<'_>,
+    source: &CredentialSource,
+    at: Place,
+    variables: &Variables<'_>,
+) -> Option<Map<String, Value>> {
+    let settings = Path::new(SETTINGS_FILE);
+    match source {
+        CredentialSource::File(path) => read_file(inputs, path, Some(at)),
+        CredentialSource::Systemd(name) => match variables.get(SYSTEMD_DIRECTORY) {
+            Some((directory, ..)) => read_file(inputs, &Path::new(&directory).join(name), Some(at)),
+            None => {
+                inputs
+                    .report
+                    .error(
+                        settings,
+                        at,
+                        format!("`systemd:{name}` was not given: {SYSTEMD_DIRECTORY} is not set"),
+                    )
+                    .help(format!(
+                        "the unit needs LoadCredential={name}:/PATH or LoadCredentialEncrypted="
+                    ));
+                None
+            }
+        },
+        CredentialSource::Environment(name) => {
+            let Some((text, ..)) = variables.get(name) else {
+                inputs
+                    .report
+                    .error(settings, at, format!("the variable `{name}` is not set"))
+                    .help("set it to a JSON object in the environment or in .env");
+                return None;
+            };
+            inputs.note(&format!("variable {name}"), text.as_bytes());
+            let parsed = parse_json(&text);
+            if let Err(error) = &parsed {
+                let (line, column) = (error.at.line, error.at.column);
+                inputs
+                    .report
+                    .error(settings, at, format!("in the variable `{name}`, at {line}:{column}, {}", error.message))
+                    .help("it holds the credential as a JSON object, such as {\"username\": …, \"password\": …}");
+            }
+            parsed.ok()
+        }
+    }
+}
+
+/// Reads a credential's file. A missing one is reported where fonio.toml names it, if it does.
+fn read_file(
+    inputs: &mut Inputs<'_>,
+    file: &Path,
+    named_at: Option<Place>,
+) -> Option<Map<String, Value>> {
+    let text = match inputs.read(file, Secrecy::Secret) {
+        Read::Text(text) => text,
+        Read::Refused => return None,
+        Read::Missing => {
+            if let Some(at) = named_at {
+                inputs.report.error(
+                    Path::new(SETTINGS_FILE),
+                    at,
+                    format!("there is no file {}", file.display()),
+                );
+            }
+            return None;
+        }
+    };
+    let parsed = parse_json(&text);
+    if let Err(error) = &parsed {
+        inputs
+            .report
+            .error(file, error.at, error.message.clone())
+            .help("a credential is one JSON object");
+    }
+    parsed.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_origin_whatever_else_it_has() {
+        for (address, origin) in [
+            (
+                "https://dhis2.example.org/api/29",
+                "https://dhis2.example.org",
+            ),
+            (
+                "http://user:p%40ss@localhost:8080/x?y#z",
+                "http://localhost:8080",
+            ),
+            ("db.example.org", "https://db.example.org"),
+            ("10.0.0.5:8443", "https://10.0.0.5:8443"),
+            ("http://[::1]:9/", "http://[::1]:9"),
+        ] {
+            assert_eq!(
+                origin_of_address(address).map(|origin| origin.to_string()),
+                Ok(origin.to_owned()),
+                "{address}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_grants_nothing() {
+        for address in [
+            "https://*.example.org",
+            "*",
+            "ftp://example.org",
+            "not a host",
+            "https://",
+            "10.0.0.0/8 ",
+        ] {
+            match origin_of_address(address) {
+                Err(_) => {}
+                // A path is cut off, so what looks like a network is its first address and no more.
+                Ok(origin) => assert_eq!(
+                    (address, origin.to_string()),
+                    ("10.0.0.0/8 ", "https://10.0.0.0".to_owned())
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn debugging_a_credential_shows_no_secret() {
+        let body = parse_json(r#"{"username": "ana", "password": "hush"}"#).expect("JSON");
+        let credential = Credential {
+            name: "c".into(),
+            body,
+            origins: vec![],
+            open_in: vec![],
+            reveal: false,
+        };
+        let shown = format!("{credential:?}");
+        assert!(
+            shown.contains("password") && !shown.contains("hush") && !shown.contains("ana"),
+            "{shown}"
+        );
+    }
+}

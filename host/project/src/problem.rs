@@ -1,0 +1,206 @@
+//! What is wrong with a project, where, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// Longest source line that is shown; a longer one is most likely generated, and would hide the sentence above it.
+const SOURCE_LINE_MAX_CHARS: usize = 160;
+
+/// Whether a project can be served in spite of a [`Problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The project must not be served as it is.
+    Error,
+    /// Worth telling the author; the project works.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
+/// One thing to tell the author of a project.
+///
+/// `Display` renders it for a person, without colours; `Serialize` is the same for machines (`check --format json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Error or warning.
+    pub severity: Severity,
+    /// The file, relative to the project directory; `(environment)` for a variable of the process.
+    pub file: PathBuf,
+    /// Line from 1; 0 when the whole file is meant, such as one that is missing.
+    pub line: u32,
+    /// Column from 1, in characters; 0 when the whole line or file is meant.
+    pub column: u32,
+    /// What happened, without a full stop.
+    pub message: String,
+    /// What to do about it. Lines after the first are text to copy.
+    pub help: Option<String>,
+    /// The line at fault; absent where it could hold a secret (`.env`, credentials).
+    pub source_line: Option<String>,
+}
+
+impl Problem {
+    /// Adds what to do about it.
+    pub fn help(&mut self, help: impl Into<String>) {
+        self.help = Some(help.into());
+    }
+
+    /// Whether the project must not be served.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.severity, printable(&self.message))?;
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
+        write!(
+            f,
+            "\n{margin}--> {}",
+            printable(&self.file.display().to_string())
+        )?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column.max(1))?;
+        }
+        if let Some(line) = self
+            .source_line
+            .as_deref()
+            .filter(|line| line.chars().count() <= SOURCE_LINE_MAX_CHARS)
+        {
+            let line = printable(line);
+            write!(
+                f,
+                "\n{margin} |\n{number} | {line}\n{margin} | {}",
+                underline(&line, self.column)
+            )?;
+        }
+        let Some(help) = &self.help else {
+            return Ok(());
+        };
+        for (index, line) in help.lines().enumerate() {
+            let lead = if index == 0 { " = " } else { "       " };
+            write!(f, "\n{margin}{lead}{}", printable(line))?;
+        }
+        Ok(())
+    }
+}
+
+/// Marks the word that starts at `column`, or its first character if no word does.
+fn underline(line: &str, column: u32) -> String {
+    let column = column.max(1) as usize;
+    let lead: String = line
+        .chars()
+        .take(column - 1)
+        .map(|c| if c == '\t' { '\t' } else { ' ' })
+        .collect();
+    let mut rest = line.chars().skip(column - 1);
+    let length = match rest.next() {
+        Some(quote @ ('"' | '\'')) => match rest.clone().position(|c| c == quote) {
+            Some(inside) => inside + 2,
+            None => 1,
+        },
+        Some(c) if is_word(c) => 1 + rest.take_while(|c| is_word(*c)).count(),
+        _ => 1,
+    };
+    format!("{lead}{}", "^".repeat(length))
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/')
+}
+
+/// Names come from files: what could steer a terminal is shown, not sent.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(line: u32, column: u32, source: &str) -> Problem {
+        Problem {
+            severity: Severity::Error,
+            file: PathBuf::from("project.yaml"),
+            line,
+            column,
+            message: "this is wrong".to_owned(),
+            help: None,
+            source_line: Some(source.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_problem_reads_like_a_compilers_message() {
+        let mut problem = problem(12, 12, "  trigger: trigr-1");
+        problem.message =
+            "job `send` waits for the trigger `trigr-1`, which is not there".to_owned();
+        problem.help("add it:\n[network]\nallow = []");
+        let expected = "\
+error: job `send` waits for the trigger `trigr-1`, which is not there
+  --> project.yaml:12:12
+   |
+12 |   trigger: trigr-1
+   |            ^^^^^^^
+   = add it:
+         [network]
+         allow = []";
+        assert_eq!(problem.to_string(), expected);
+    }
+
+    #[test]
+    fn a_problem_with_a_whole_file_shows_no_position() {
+        let mut problem = problem(0, 0, "");
+        problem.source_line = None;
+        assert_eq!(
+            problem.to_string(),
+            "error: this is wrong\n --> project.yaml"
+        );
+    }
+
+    #[test]
+    fn a_quoted_value_is_underlined_whole_and_tabs_keep_their_width() {
+        assert_eq!(underline("\tcron: '* * *'", 8), "\t      ^^^^^^^");
+        assert_eq!(underline("a", 5), " ^");
+    }
+
+    #[test]
+    fn escape_sequences_in_a_file_never_reach_the_terminal() {
+        let shown = problem(1, 1, "jobs: \u{1b}[31m").to_string();
+        assert!(!shown.contains('\u{1b}'), "{shown}");
+        assert!(shown.contains('\u{fffd}'), "{shown}");
+    }
+
+    #[test]
+    fn a_line_too_long_to_read_is_left_out() {
+        let shown = problem(1, 1, &"x".repeat(SOURCE_LINE_MAX_CHARS + 1)).to_string();
+        assert_eq!(shown.lines().count(), 2, "{shown}");
+    }
+
+    #[test]
+    fn machines_get_the_same_fields() {
+        let json = serde_json::to_value(problem(1, 2, "x")).expect("a problem is JSON");
+        assert_eq!(json["severity"], "error");
+        assert_eq!(json["file"], "project.yaml");
+        assert_eq!((&json["line"], &json["column"]), (&1.into(), &2.into()));
+    }
+}

@@ -1,0 +1,139 @@
+//! `fonio.toml`: grants, limits and where credentials come from. Every key is optional; none that is wrong is passed over.
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use read::read;
+
+use crate::grants::Origin;
+use crate::limits::Limits;
+use crate::report::Place;
+
+/// The file's name.
+pub const SETTINGS_FILE: &str = "fonio.toml";
+
+/// Everything that fonio.toml says, with defaults where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `[project] id`.
+    pub project_id: Option<String>,
+    /// `[network] allow`: what every job of the project may reach. Default: nothing.
+    pub allow: Vec<Origin>,
+    /// `[adaptors.NAME]`, by the adaptor's full name.
+    pub adaptors: BTreeMap<String, AdaptorSettings>,
+    /// `[credentials.NAME]`.
+    pub credentials: BTreeMap<String, CredentialSettings>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[retry]`.
+    pub retry: Retry,
+    /// `[retention]`.
+    pub retention: Retention,
+}
+
+/// `[adaptors.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdaptorSettings {
+    /// `network.allow`, which stands in place of the project's list for jobs with this adaptor.
+    pub allow: Option<Vec<Origin>>,
+    /// The name as it is written in the file.
+    pub written: String,
+    pub(crate) at: Place,
+}
+
+/// `[credentials.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialSettings {
+    /// `from`: where the credential is read from, in place of the project's own files.
+    pub from: Option<CredentialSource>,
+    /// `hosts`: origins that it belongs to, besides those that it names itself.
+    pub hosts: Vec<Origin>,
+    /// `open_in`: where in a request to those it may stand. Default: headers, and what the adaptor describes.
+    pub open_in: Vec<OpenIn>,
+    /// `reveal`: whether an adaptor may see the secrets themselves, to sign with them. Default: no.
+    pub reveal: bool,
+    pub(crate) at: Place,
+    pub(crate) from_at: Place,
+}
+
+/// Where a credential is read from: a JSON object in each case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// `env:NAME`, a variable of the process or of `.env`.
+    Environment(String),
+    /// `file:PATH`, from the project directory.
+    File(PathBuf),
+    /// `systemd:NAME`, a file in `$CREDENTIALS_DIRECTORY`.
+    Systemd(String),
+}
+
+/// A place in a request where a secret may stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenIn {
+    /// `headers`.
+    Headers,
+    /// `path`.
+    Path,
+    /// `query:NAME`.
+    Query(String),
+    /// `body:/POINTER`, a JSON pointer.
+    Body(String),
+}
+
+/// `[retry]`: how often a failed run is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// All attempts, the first included. Default 5.
+    pub attempts: u32,
+    /// Before the second attempt; doubles each time. Default 2 s.
+    pub backoff: Duration,
+    /// The longest wait between two attempts. Default 10 min.
+    pub max_backoff: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            attempts: 5,
+            backoff: Duration::from_secs(2),
+            max_backoff: Duration::from_secs(600),
+        }
+    }
+}
+
+/// `[retention]`: how long what is done is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages. Default 30 days.
+    pub messages: Duration,
+    /// Runs, with their logs and dataclips. Default 30 days.
+    pub runs: Duration,
+    /// Which runs are kept at all.
+    pub keep: Keep,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        let month = Duration::from_secs(30 * 24 * 3600);
+        Retention {
+            messages: month,
+            runs: month,
+            keep: Keep::Always,
+        }
+    }
+}
+
+/// Which runs leave their data behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// All.
+    #[default]
+    Always,
+    /// Those that failed.
+    Failure,
+    /// None.
+    Never,
+}

@@ -1,0 +1,383 @@
+//! From fonio.toml to [`Settings`], with a problem for each key that is wrong.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{
+    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, Retention, Retry,
+    SETTINGS_FILE, Settings,
+};
+use crate::adaptor::AdaptorName;
+use crate::grants::Origin;
+use crate::inputs::{Inputs, Read};
+use crate::limits::{LIMITS, LimitInfo, Limits, Unit};
+use crate::reading::Reading;
+use crate::report::{Place, Secrecy};
+use crate::sizes::{format_duration, parse_duration};
+use crate::tree::{Data, Key, Node, parse_toml};
+
+const TABLES: &[&str] = &[
+    "project",
+    "network",
+    "adaptors",
+    "credentials",
+    "limits",
+    "retry",
+    "retention",
+];
+/// Longest name under which a project is known to others.
+const ID_MAX: usize = 64;
+/// Retrying more often than this within the longest wait helps nobody.
+const ATTEMPTS_MAX: u64 = 100;
+const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Keys that are checked and kept, and change nothing yet: saying so is better than a promise that is not kept.
+const WITHOUT_EFFECT: &[&str] = &["retry", "retention", "open_in", "reveal"];
+
+/// Reads fonio.toml; a missing one is an empty one. Nothing if it is not TOML.
+pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
+    let file = Path::new(SETTINGS_FILE);
+    let text = match inputs.read(file, Secrecy::Open) {
+        Read::Text(text) => text,
+        Read::Missing => return Some(Settings::default()),
+        Read::Refused => return None,
+    };
+    match parse_toml(&text) {
+        Ok(root) => Reading {
+            report: &mut inputs.report,
+            file,
+        }
+        .settings(&root),
+        Err(errors) => {
+            for error in errors {
+                inputs.report.error(file, error.at, error.message).help = error.help;
+            }
+            None
+        }
+    }
+}
+
+impl Reading<'_> {
+    fn settings(&mut self, root: &Node) -> Option<Settings> {
+        let mut settings = Settings::default();
+        for (key, value) in self.map(root, "fonio.toml")? {
+            match key.text.as_str() {
+                "project" => settings.project_id = self.project_table(value),
+                "network" => settings.allow = self.network(value, "[network]").unwrap_or_default(),
+                "adaptors" => self.adaptors(value, &mut settings),
+                "credentials" => self.credentials(value, &mut settings),
+                "limits" => settings.limits = self.limits(value),
+                "retry" => settings.retry = self.retry(key, value),
+                "retention" => settings.retention = self.retention(key, value),
+                _ => self.unknown(key, "fonio.toml", TABLES),
+            }
+        }
+        Some(settings)
+    }
+
+    fn project_table(&mut self, node: &Node) -> Option<String> {
+        let mut id = None;
+        for (key, value) in self.map(node, "[project]")? {
+            match key.text.as_str() {
+                "id" => id = self.id(value),
+                _ => self.unknown(key, "[project]", &["id"]),
+            }
+        }
+        id
+    }
+
+    fn id(&mut self, node: &Node) -> Option<String> {
+        let id = self.text(node, "`id`")?;
+        let well_formed = id.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && id.len() <= ID_MAX
+            && id
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if !well_formed {
+            self.error(node.at, format!("`{id}` cannot be the id of a project"))
+                .help(format!("letters, digits, `-`, `_` and `.`, at most {ID_MAX}, starting with a letter or digit"));
+            return None;
+        }
+        Some(id)
+    }
+
+    /// The list at `allow`, which is this table's only key.
+    fn network(&mut self, node: &Node, place: &str) -> Option<Vec<Origin>> {
+        let mut allow = None;
+        for (key, value) in self.map(node, place)? {
+            match key.text.as_str() {
+                "allow" => allow = self.origins(value, "`allow`"),
+                _ => self.unknown(key, place, &["allow"]),
+            }
+        }
+        allow
+    }
+
+    fn origins(&mut self, node: &Node, what: &str) -> Option<Vec<Origin>> {
+        let mut origins = Vec::new();
+        for item in self.list(node, what)? {
+            let Some(text) = self.text(item, &format!("an origin in {what}")) else {
+                continue;
+            };
+            match Origin::from_str(&text) {
+                Ok(origin) => origins.push(origin),
+                Err(error) => self
+                    .error(item.at, format!("`{text}` is not an origin: {error}"))
+                    .help("such as https://api.example.org, https://*.example.net:8443 or http://10.1.0.0/16:8080"),
+            }
+        }
+        Some(origins)
+    }
+
+    fn adaptors(&mut self, node: &Node, settings: &mut Settings) {
+        for (key, value) in self.map(node, "[adaptors]").unwrap_or_default() {
+            let place = format!("[adaptors.{}]", key.text);
+            let name = match AdaptorName::from_str(&key.text) {
+                Ok(AdaptorName {
+                    name,
+                    version: None,
+                }) => name,
+                Ok(_) => {
+                    self.error(
+                        key.at,
+                        format!("{place} names a version, and would be for any"),
+                    )
+                    .help("write the name without the version");
+                    continue;
+                }
+                Err(error) => {
+                    self.error(key.at, format!("`{}` names no adaptor: {error}", key.text));
+                    continue;
+                }
+            };
+            let mut allow = None;
+            for (key, value) in self.map(value, &place).unwrap_or_default() {
+                match key.text.as_str() {
+                    "network" => allow = self.network(value, &place),
+                    _ => self.unknown(key, &place, &["network"]),
+                }
+            }
+            settings.adaptors.insert(
+                name,
+                AdaptorSettings {
+                    allow,
+                    written: key.text.clone(),
+                    at: key.at,
+                },
+            );
+        }
+    }
+
+    fn credentials(&mut self, node: &Node, settings: &mut Settings) {
+        for (key, value) in self.map(node, "[credentials]").unwrap_or_default() {
+            let read = self.credential(key, value);
+            settings.credentials.insert(key.text.clone(), read);
+        }
+    }
+
+    fn credential(&mut self, name: &Key, node: &Node) -> CredentialSettings {
+        let place = format!("[credentials.{}]", name.text);
+        let mut read = CredentialSettings {
+            from: None,
+            hosts: Vec::new(),
+            open_in: vec![OpenIn::Headers],
+            reveal: false,
+            at: name.at,
+            from_at: name.at,
+        };
+        for (key, value) in self.map(node, &place).unwrap_or_default() {
+            match key.text.as_str() {
+                "from" => (read.from, read.from_at) = (self.source(value), value.at),
+                "hosts" => read.hosts = self.origins(value, "`hosts`").unwrap_or_default(),
+                "open_in" => read.open_in = self.open_in(value),
+                "reveal" => read.reveal = self.bool(value, "`reveal`").unwrap_or_default(),
+                _ => self.unknown(key, &place, &["from", "hosts", "open_in", "reveal"]),
+            }
+            self.say_if_without_effect(key);
+        }
+        read
+    }
+
+    fn source(&mut self, node: &Node) -> Option<CredentialSource> {
+        let text = self.text(node, "`from`")?;
+        let (kind, name) = text.split_once(':').unwrap_or((&text, ""));
+        let message = match (kind, name) {
+            ("env" | "file" | "systemd", "") => format!("`{kind}:` names nothing to read"),
+            ("env", name) => return Some(CredentialSource::Environment(name.to_owned())),
+            ("file", path) => return Some(CredentialSource::File(PathBuf::from(path))),
+            ("systemd", name) if name.contains('/') || name == ".." => {
+                format!("`{name}` is not the name of a systemd credential, which is a file name")
+            }
+            ("systemd", name) => return Some(CredentialSource::Systemd(name.to_owned())),
+            ("age", _) => "this version does not read credentials from age files yet".to_owned(),
+            _ => format!("`{text}` is no place to read a credential from"),
+        };
+        self.error(node.at, message)
+            .help("one of env:NAME, file:PATH and systemd:NAME, each holding a JSON object");
+        None
+    }
+
+    fn open_in(&mut self, node: &Node) -> Vec<OpenIn> {
+        let mut places = Vec::new();
+        for item in self.list(node, "`open_in`").unwrap_or_default() {
+            let Some(text) = self.text(item, "a place in `open_in`") else {
+                continue;
+            };
+            let place = match text.split_once(':') {
+                None if text == "headers" => Some(OpenIn::Headers),
+                None if text == "path" => Some(OpenIn::Path),
+                Some(("query", name)) if !name.is_empty() => Some(OpenIn::Query(name.to_owned())),
+                Some(("body", pointer)) if pointer.starts_with('/') => {
+                    Some(OpenIn::Body(pointer.to_owned()))
+                }
+                _ => None,
+            };
+            match place {
+                Some(place) => places.push(place),
+                None => self
+                    .error(item.at, format!("`{text}` is no place in a request"))
+                    .help("one of headers, path, query:NAME and body:/FIELD/IN/JSON"),
+            }
+        }
+        places
+    }
+
+    fn limits(&mut self, node: &Node) -> Limits {
+        let mut limits = Limits::default();
+        let names: Vec<&str> = LIMITS.iter().map(|info| info.name).collect();
+        for (key, value) in self.map(node, "[limits]").unwrap_or_default() {
+            match LimitInfo::named(&key.text) {
+                Some(info) => self.limit(info, value, &mut limits),
+                None => self.unknown(key, "[limits]", &names),
+            }
+        }
+        limits
+    }
+
+    fn limit(&mut self, info: &LimitInfo, node: &Node, limits: &mut Limits) {
+        let amount = match (&node.data, info.unit) {
+            (Data::Text(text), Unit::Bytes | Unit::Time) => {
+                info.unit.parse(text).map_err(|error| error.to_string())
+            }
+            (Data::Number(number), Unit::Count) => number
+                .as_u64()
+                .ok_or_else(|| format!("`{number}` is no whole number")),
+            _ => Err(format!("it is {}", node.kind())),
+        };
+        match amount {
+            Ok(amount) if info.set(limits, amount) => {}
+            Ok(amount) => {
+                let (least, most) = (
+                    info.unit.format(info.smallest),
+                    info.unit.format(info.largest),
+                );
+                let amount = info.unit.format(amount);
+                self.error(node.at, format!("`{}` cannot be {amount}", info.name))
+                    .help(format!(
+                        "from {least} to {most}; without the line it is {}",
+                        info.unit.format(info.default)
+                    ));
+            }
+            Err(why) => {
+                self.error(
+                    node.at,
+                    format!("`{}` should be {}: {why}", info.name, info.unit),
+                );
+            }
+        }
+    }
+
+    fn retry(&mut self, table: &Key, node: &Node) -> Retry {
+        self.say_if_without_effect(table);
+        let mut retry = Retry::default();
+        for (key, value) in self.map(node, "[retry]").unwrap_or_default() {
+            match key.text.as_str() {
+                "attempts" => retry.attempts = self.attempts(value).unwrap_or(retry.attempts),
+                "backoff" => retry.backoff = self.duration(key, value).unwrap_or(retry.backoff),
+                "max_backoff" => {
+                    retry.max_backoff = self.duration(key, value).unwrap_or(retry.max_backoff)
+                }
+                _ => self.unknown(key, "[retry]", &["attempts", "backoff", "max_backoff"]),
+            }
+        }
+        if retry.max_backoff < retry.backoff {
+            let (longest, first) = (
+                format_duration(retry.max_backoff),
+                format_duration(retry.backoff),
+            );
+            self.error(table.at, format!("the longest wait, `max_backoff` {longest}, is shorter than the first, `backoff` {first}"));
+        }
+        retry
+    }
+
+    fn attempts(&mut self, node: &Node) -> Option<u32> {
+        let number = match &node.data {
+            Data::Number(number) => number.as_u64().filter(|n| (1..=ATTEMPTS_MAX).contains(n)),
+            _ => None,
+        };
+        if number.is_none() {
+            self.error(node.at, "`attempts` should be a whole number")
+                .help(format!("from 1, which is no retry, to {ATTEMPTS_MAX}"));
+        }
+        u32::try_from(number?).ok()
+    }
+
+    fn retention(&mut self, table: &Key, node: &Node) -> Retention {
+        self.say_if_without_effect(table);
+        let mut retention = Retention::default();
+        for (key, value) in self.map(node, "[retention]").unwrap_or_default() {
+            match key.text.as_str() {
+                "messages" => {
+                    retention.messages = self.duration(key, value).unwrap_or(retention.messages)
+                }
+                "runs" => retention.runs = self.duration(key, value).unwrap_or(retention.runs),
+                "keep" => retention.keep = self.keep(value).unwrap_or_default(),
+                _ => self.unknown(key, "[retention]", &["messages", "runs", "keep"]),
+            }
+        }
+        retention
+    }
+
+    fn keep(&mut self, node: &Node) -> Option<Keep> {
+        match self.text(node, "`keep`")?.as_str() {
+            "always" => return Some(Keep::Always),
+            "failure" => return Some(Keep::Failure),
+            "never" => return Some(Keep::Never),
+            other => self
+                .error(node.at, format!("`keep` cannot be `{other}`"))
+                .help("one of always, failure and never"),
+        };
+        None
+    }
+
+    fn duration(&mut self, key: &Key, node: &Node) -> Option<Duration> {
+        let text = match &node.data {
+            Data::Text(text) => text,
+            _ => return self.wrong_kind(node, &format!("`{}`", key.text), &Unit::Time.to_string()),
+        };
+        match parse_duration(text) {
+            Ok(duration) if duration <= TEN_YEARS => return Some(duration),
+            Ok(_) => self.error(
+                node.at,
+                format!("`{}` cannot be {text}: ten years is the most", key.text),
+            ),
+            Err(error) => self.error(
+                node.at,
+                format!("`{}` should be {}: {error}", key.text, Unit::Time),
+            ),
+        };
+        None
+    }
+
+    fn say_if_without_effect(&mut self, key: &Key) {
+        if WITHOUT_EFFECT.contains(&key.text.as_str()) {
+            self.effectless(&key.text, key.at);
+        }
+    }
+
+    fn effectless(&mut self, name: &str, at: Place) {
+        self.warning(at, format!("`{name}` has no effect in this version"))
+            .help("it is checked and kept for the version that honours it");
+    }
+}
