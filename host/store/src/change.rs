@@ -1,0 +1,122 @@
+//! What a change to the store is: something the writer applies inside a transaction that it shares with others.
+
+use rusqlite::Connection;
+
+use crate::error::StoreError;
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::queue::Queue;
+
+/// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
+pub(crate) trait Change: Send + 'static {
+    /// What its sender learns once it is durable.
+    type Answer: Send + 'static;
+
+    /// About how many bytes it adds.
+    fn weight(&self) -> usize;
+
+    /// Writes it. May refuse only before it has written anything.
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<Self::Answer, Failure>;
+}
+
+/// Why a change was not applied.
+pub(crate) enum Failure {
+    /// It makes no sense now; nothing was written, and its neighbours are not concerned.
+    Refused(StoreError),
+    /// SQLite failed; the transaction must be rolled back.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Sqlite(error)
+    }
+}
+
+/// What a transaction will have done to the queue and the runs, to be published when it is committed.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) queued: Vec<StepId>,
+    pub(crate) settled: Vec<StepId>,
+    pub(crate) finished: Vec<RunId>,
+    pub(crate) runs_succeeded: i64,
+    pub(crate) runs_failed: i64,
+}
+
+/// The open transaction, as changes see it.
+pub(crate) struct Writing<'a> {
+    pub(crate) conn: &'a Connection,
+    pub(crate) queue: &'a Queue,
+    pub(crate) queue_max: u64,
+    pub(crate) next_step: &'a mut StepId,
+    pub(crate) effects: &'a mut Effects,
+}
+
+/// What a queued step starts from.
+#[derive(Clone, Copy)]
+pub(crate) enum QueuedInput {
+    Message(MessageId),
+    Dataclip(DataclipId),
+    Nothing,
+}
+
+impl Writing<'_> {
+    /// Steps that will wait once this transaction is committed.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queue.queued() + self.effects.queued.len() as u64
+    }
+
+    /// Opens a run with its first step.
+    pub(crate) fn begin_run(
+        &mut self,
+        trigger: &str,
+        job: &str,
+        input: QueuedInput,
+        created_ms: i64,
+    ) -> rusqlite::Result<RunId> {
+        let message = match input {
+            QueuedInput::Message(message) => Some(message),
+            QueuedInput::Dataclip(_) | QueuedInput::Nothing => None,
+        };
+        self.conn
+            .prepare_cached(
+                "INSERT INTO runs (message, trigger, job, status, open_steps, leaf_failed, created_ms)
+                 VALUES (?1, ?2, ?3, 0, 1, 0, ?4)",
+            )?
+            .execute((message, trigger, job, created_ms))?;
+        let run = RunId(self.conn.last_insert_rowid());
+        self.enqueue(run, job, input)?;
+        Ok(run)
+    }
+
+    /// Adds a step to the end of the queue. Its number is drawn here, not by SQLite, which would give the number of a
+    /// settled step a second time.
+    pub(crate) fn enqueue(
+        &mut self,
+        run: RunId,
+        job: &str,
+        input: QueuedInput,
+    ) -> rusqlite::Result<StepId> {
+        let step = *self.next_step;
+        self.next_step.0 += 1;
+        let (message, dataclip) = match input {
+            QueuedInput::Message(message) => (Some(message), None),
+            QueuedInput::Dataclip(dataclip) => (None, Some(dataclip)),
+            QueuedInput::Nothing => (None, None),
+        };
+        self.conn
+            .prepare_cached(
+                "INSERT INTO queue (step, run, job, message, dataclip, attempts) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+            )?
+            .execute((step, run, job, message, dataclip))?;
+        self.effects.queued.push(step);
+        Ok(step)
+    }
+
+    /// Stores a state.
+    pub(crate) fn add_dataclip(&self, run: RunId, body: &[u8]) -> rusqlite::Result<DataclipId> {
+        self.conn
+            .prepare_cached("INSERT INTO dataclips (run, body) VALUES (?1, ?2)")?
+            .execute((run, body))?;
+        Ok(DataclipId(self.conn.last_insert_rowid()))
+    }
+}

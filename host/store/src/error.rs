@@ -1,0 +1,151 @@
+//! What can go wrong, in sentences that say what to do.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+use crate::ids::{DataclipId, RunId, StepId};
+
+/// Why the store could not do what it was asked. Nothing was written, unless a variant says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The lock of the directory is held.
+    #[error(
+        "another host{} is using {}; stop it first, or give this one a directory of its own with --data",
+        pid.map(|pid| format!(" (process {pid})")).unwrap_or_default(),
+        dir.display()
+    )]
+    InUse {
+        /// The data directory.
+        dir: PathBuf,
+        /// The process that holds it, if it left its number.
+        pid: Option<u32>,
+    },
+    /// The directory cannot be made or written.
+    #[error("cannot use {} as data directory: {detail}; check that it can be written, or name another with --data", dir.display())]
+    Directory {
+        /// The data directory.
+        dir: PathBuf,
+        /// What the system said.
+        detail: String,
+    },
+    /// The file was written by a later version.
+    #[error(
+        "{} was written by a newer fonio (store version {found}, this one knows up to {known}); \
+         run that version, or restore a backup made before the upgrade",
+        file.display()
+    )]
+    NewerSchema {
+        /// The database file.
+        file: PathBuf,
+        /// The version in the file.
+        found: i64,
+        /// The highest version this program knows.
+        known: i64,
+    },
+    /// The file is not a store, or is damaged.
+    #[error("{} is damaged or is no store ({detail}); move it away and restore a backup, or let the host begin a new one", file.display())]
+    Corrupt {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// No room on the disk.
+    #[error("the disk that holds {} is full; free some space, the host goes on by itself", file.display())]
+    DiskFull {
+        /// The database file.
+        file: PathBuf,
+    },
+    /// The file or its directory cannot be written.
+    #[error("{} cannot be written ({detail}); check its owner and permissions, and that its disk is not mounted read-only", file.display())]
+    ReadOnly {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// The disk failed while data was being made durable. What was being written may or may not come back.
+    #[error(
+        "the disk failed under {} ({detail}); check the disk, then start the host again",
+        file.display()
+    )]
+    DiskFailed {
+        /// The database file.
+        file: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
+    /// One value is larger than a row can be.
+    #[error(
+        "a body or state is larger than the store can keep (1 GB); lower the size limits of the project"
+    )]
+    TooLarge,
+    /// As many steps wait as may.
+    #[error("{queued} steps are waiting, and no more than {max} may; send again later")]
+    QueueFull {
+        /// Steps waiting now.
+        queued: u64,
+        /// [`StoreOptions::queue_max`](crate::StoreOptions::queue_max).
+        max: u64,
+    },
+    /// A settlement for a step that nobody claimed, or that was settled already.
+    #[error("step {step} is not claimed: it was settled already, or never handed out by this host")]
+    NotClaimed {
+        /// The step.
+        step: StepId,
+    },
+    /// No run has this number.
+    #[error("there is no run {run}; it may be older than the project's retention")]
+    NoSuchRun {
+        /// The run.
+        run: RunId,
+    },
+    /// No dataclip has this number.
+    #[error("there is no dataclip {dataclip}; it may be older than the project's retention")]
+    NoSuchDataclip {
+        /// The dataclip.
+        dataclip: DataclipId,
+    },
+    /// The store was closed.
+    #[error("the store is closed, because the host is stopping; send again when it is back")]
+    Closed,
+    /// Anything else that SQLite reports.
+    #[error("the store at {} could not {doing}: {detail}", file.display())]
+    Sqlite {
+        /// The database file.
+        file: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What SQLite said.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts an error of SQLite by what a person can do about it.
+    pub(crate) fn from_sqlite(
+        file: &Path,
+        doing: &'static str,
+        error: &rusqlite::Error,
+    ) -> StoreError {
+        let file = file.to_owned();
+        let detail = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::DiskFull { file },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                StoreError::ReadOnly { file, detail }
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StoreError::Corrupt { file, detail }
+            }
+            Some(ErrorCode::SystemIoFailure) => StoreError::DiskFailed { file, detail },
+            Some(ErrorCode::TooBig) => StoreError::TooLarge,
+            _ => StoreError::Sqlite {
+                file,
+                doing,
+                detail,
+            },
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Messages, runs, steps, dataclips and logs, kept durably in one SQLite file.
+//!
+//! The store knows nothing of WebAssembly, HTTP or project files: jobs and triggers are names, bodies and states bytes.
+//!
+//! ```text
+//! accept ──> message + runs + queue ──> claim ──> (a host runs the step) ──> settle ──> steps + logs + dataclips
+//!                              ^                                               │
+//!                              └────────────── the steps that follow ──────────┘
+//! ```
+//!
+//! Invariants:
+//!
+//! - Nothing is answered with `Ok` before it is durable: every change passes through `writer`, which answers after
+//!   its commit.
+//! - A step is open (in the table `queue`) or settled (in `steps`), never both and never neither; the move is one
+//!   transaction with everything the step leaves behind.
+//! - No step is handed out twice while the store is open (`queue`); after a crash, what was claimed waits again.
+//! - Memory does not grow with what is stored: the queue in memory is a window, bodies wait for the writer within
+//!   32 MiB, and every list has a limit.
+
+mod accept;
+mod change;
+mod claim;
+mod error;
+#[cfg(test)]
+mod full_disk;
+mod ids;
+mod lock;
+mod model;
+mod pages;
+mod queue;
+mod read;
+mod reader;
+mod resume;
+mod schema;
+mod settle;
+mod start;
+mod store;
+mod waiters;
+mod writer;
+
+pub use error::StoreError;
+pub use ids::{DataclipId, MessageId, RunId, StepId};
+pub use model::{
+    Accepted, ClaimedStep, Counts, FirstStep, LogLevel, LogLine, NewMessage, RUN_LOG_MAX_BYTES,
+    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, Settled,
+    Settlement, StepDetail, StepInput, StepOutcome, StepState, StepStatus, StoredMessage,
+};
+pub use store::{Store, StoreOptions};

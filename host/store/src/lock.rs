@@ -1,0 +1,63 @@
+//! One host per data directory. The operating system drops the lock with the process, so a killed host leaves nothing to clean up.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use crate::error::StoreError;
+
+/// Held for as long as the value lives.
+pub(crate) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Makes `dir` if need be and takes its lock, or says who has it.
+    pub(crate) fn take(dir: &Path) -> Result<DirectoryLock, StoreError> {
+        let unusable = |error: std::io::Error| StoreError::Directory {
+            dir: dir.to_owned(),
+            detail: error.to_string(),
+        };
+        make_private(dir).map_err(unusable)?;
+        // Not truncated: until the lock is ours, the number in the file is the holder's.
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join("host.lock"))
+            .map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse {
+                    dir: dir.to_owned(),
+                    pid: holder(&mut file),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(unusable)?;
+        Ok(DirectoryLock { _file: file })
+    }
+}
+
+/// Messages hold what patients told a nurse: a directory that is made here is its owner's alone (mode 0700), and what is
+/// in it stays out of a repository that the project may be in.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    std::fs::write(dir.join(".gitignore"), "*\n")
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

@@ -1,0 +1,339 @@
+//! The values that go into the store and come out of it. Times are milliseconds since 1970 (UTC).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
+
+/// What arrived, before it has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Where it arrived, `inbox` for instance.
+    pub source: String,
+    /// The content type it was sent with.
+    pub content_type: String,
+    /// The body as JSON: the input of the first steps.
+    pub body: Vec<u8>,
+    /// The body as it was sent, when that was not JSON.
+    pub raw: Option<Vec<u8>>,
+}
+
+/// A message as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its number.
+    pub id: MessageId,
+    /// When it was accepted.
+    pub received_ms: i64,
+    /// What was accepted.
+    pub message: NewMessage,
+}
+
+/// The first step of a new run: one message meeting one workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstStep {
+    /// The trigger that matched.
+    pub trigger: String,
+    /// The job that it starts.
+    pub job: String,
+}
+
+/// The answer to an accept: durable when the caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The stored message.
+    pub message: MessageId,
+    /// One run per [`FirstStep`], in their order.
+    pub runs: Vec<RunId>,
+}
+
+/// What a step starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepInput {
+    /// The JSON body of the message that started the run.
+    Message(Vec<u8>),
+    /// A stored state: from the step before, or given to [`Store::start`](crate::Store::start).
+    Dataclip(Vec<u8>),
+    /// Neither: a first cron run, or a step whose predecessor produced no state.
+    Nothing,
+}
+
+/// A step that the caller now owns, until it settles it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedStep {
+    /// The step.
+    pub step: StepId,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The job to run.
+    pub job: String,
+    /// 1 the first time; higher when a host was lost while it had the step (or within 20 ms of starting it, the same).
+    pub attempt: u32,
+    /// What it starts from.
+    pub input: StepInput,
+    /// The trigger that started the run.
+    pub trigger: String,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepStatus {
+    /// The job did what it should.
+    Succeeded,
+    /// The job failed, or the sandbox stopped it.
+    Failed,
+}
+
+/// Everything a finished step leaves behind. [`Store::settle`](crate::Store::settle) writes all of it or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// How it ended.
+    pub status: StepStatus,
+    /// 0 success, 1 the job failed, 3 the sandbox stopped it, 10 it could not be loaded.
+    pub exit_code: i32,
+    /// The error as JSON.
+    pub error: Option<String>,
+    /// The final state as JSON.
+    pub output: Option<Vec<u8>>,
+    /// What the job wrote, in order.
+    pub log: Vec<LogLine>,
+    /// The jobs that follow in this run; empty for a leaf.
+    pub next: Vec<String>,
+    /// The state handed on to the jobs that follow; `None` hands on `output`.
+    pub next_input: Option<Vec<u8>>,
+    /// When the job began.
+    pub started_ms: i64,
+    /// When the job ended.
+    pub finished_ms: i64,
+}
+
+/// The answer to a settlement: durable when the caller sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The run of the step.
+    pub run: RunId,
+    /// The run's status after this step.
+    pub run_status: RunStatus,
+    /// The steps now queued, one per [`Settlement::next`], in their order.
+    pub next: Vec<StepId>,
+    /// Where the final state is stored.
+    pub output: Option<DataclipId>,
+}
+
+/// One line of a step's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// When it was written.
+    pub at_ms: i64,
+    /// The text, without a line break at its end.
+    pub message: String,
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// For whoever writes the job.
+    Debug,
+    /// The ordinary case.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something went wrong.
+    Error,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// No step was claimed yet.
+    Queued,
+    /// A step was claimed, and some step is still open.
+    Running,
+    /// No step is open, and every leaf succeeded. A failure that a following job dealt with is not a leaf.
+    Succeeded,
+    /// No step is open, and a leaf failed.
+    Failed,
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Waiting to be claimed.
+    Queued,
+    /// Claimed.
+    Running,
+    /// Settled well.
+    Succeeded,
+    /// Settled badly.
+    Failed,
+}
+
+/// Which runs to list, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunFilter {
+    /// At most so many; more than [`RUNS_MAX`] is taken as that.
+    pub limit: usize,
+    /// Only runs older than this one.
+    pub before: Option<RunId>,
+}
+
+/// The most runs in one answer of [`Store::runs`](crate::Store::runs).
+pub const RUNS_MAX: usize = 1_000;
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    /// Its number.
+    pub id: RunId,
+    /// The message it serves, if one did start it.
+    pub message: Option<MessageId>,
+    /// The trigger that started it.
+    pub trigger: String,
+    /// The job it began with.
+    pub job: String,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When it was queued.
+    pub created_ms: i64,
+    /// When its last step ended.
+    pub finished_ms: Option<i64>,
+}
+
+/// A run with its steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunDetail {
+    /// The run itself.
+    #[serde(flatten)]
+    pub run: RunSummary,
+    /// Its steps, oldest first, at most [`RUN_STEPS_MAX`].
+    pub steps: Vec<StepDetail>,
+    /// Steps or log lines were left out because the answer would have been too large.
+    pub truncated: bool,
+}
+
+/// The most steps of a run in one answer.
+pub const RUN_STEPS_MAX: usize = 1_000;
+
+/// The most bytes of stored logs in one answer: 8 MiB, eight steps at the default log limit of 1 MiB.
+pub const RUN_LOG_MAX_BYTES: usize = 8 << 20;
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepDetail {
+    /// Its number.
+    pub id: StepId,
+    /// The job.
+    pub job: String,
+    /// Where it stands.
+    pub status: StepState,
+    /// How often it was begun.
+    pub attempt: u32,
+    /// As in [`Settlement::exit_code`], once settled.
+    pub exit_code: Option<i32>,
+    /// The error as JSON; in JSON, itself.
+    #[serde(serialize_with = "as_json")]
+    pub error: Option<String>,
+    /// The state it started from; absent when that was the message, or nothing.
+    pub input: Option<DataclipId>,
+    /// The final state.
+    pub output: Option<DataclipId>,
+    /// When the job began.
+    pub started_ms: Option<i64>,
+    /// When the job ended.
+    pub finished_ms: Option<i64>,
+    /// What the job wrote.
+    pub log: Vec<LogLine>,
+}
+
+/// A finished run, as its sender sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunOutcome {
+    /// The run.
+    pub run: RunId,
+    /// `Succeeded` or `Failed`.
+    pub status: RunStatus,
+    /// Its steps in the order in which they were queued, at most [`RUN_STEPS_MAX`].
+    pub steps: Vec<StepOutcome>,
+}
+
+/// A step of a finished run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepOutcome {
+    /// The job.
+    pub job: String,
+    /// How it ended.
+    pub status: StepStatus,
+    /// As in [`Settlement::exit_code`].
+    pub exit_code: i32,
+    /// What the job wrote.
+    pub log: Vec<LogLine>,
+}
+
+/// How much the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Messages ever accepted.
+    pub messages: u64,
+    /// Runs ever started.
+    pub runs: u64,
+    /// Runs with an open step.
+    pub runs_open: u64,
+    /// Runs that succeeded.
+    pub runs_succeeded: u64,
+    /// Runs that failed.
+    pub runs_failed: u64,
+    /// Steps waiting to be claimed.
+    pub steps_queued: u64,
+    /// Steps claimed and not yet settled.
+    pub steps_running: u64,
+}
+
+/// What is JSON already becomes part of the document, not a text in it.
+fn as_json<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    let value: Option<serde_json::Value> = text
+        .as_deref()
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(S::Error::custom)?;
+    value.serialize(to)
+}
+
+/// Now, in milliseconds since 1970; a clock before that counts as 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+macro_rules! stored_as_integer {
+    ($name:ident { $($variant:ident = $value:literal),+ }) => {
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(match self { $($name::$variant => $value),+ }.into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                match value.as_i64()? {
+                    $($value => Ok($name::$variant),)+
+                    other => Err(FromSqlError::OutOfRange(other)),
+                }
+            }
+        }
+    };
+}
+
+// Part of the file format: a number never changes its meaning.
+stored_as_integer!(RunStatus { Queued = 0, Running = 1, Succeeded = 2, Failed = 3 });
+stored_as_integer!(StepStatus { Succeeded = 2, Failed = 3 });

@@ -1,0 +1,93 @@
+//! What the host, the API and the console ask the store, on the connection for reading.
+
+use crate::error::StoreError;
+use crate::ids::{DataclipId, MessageId, RunId};
+use crate::model::{Counts, RunDetail, RunFilter, RunSummary, StoredMessage};
+use crate::read;
+use crate::store::Store;
+
+impl Store {
+    /// The last tick of a job that was remembered.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn cron_tick(&self, job: &str) -> Result<Option<i64>, StoreError> {
+        let job = job.to_owned();
+        self.pages()
+            .read(move |conn| read::cron_tick(conn, &job))
+            .await
+    }
+
+    /// Whether a step of this job waits or runs, or the run of its last tick is still open.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn has_open_run(&self, job: &str) -> Result<bool, StoreError> {
+        let job = job.to_owned();
+        self.pages()
+            .read(move |conn| read::has_open_run(conn, &job))
+            .await
+    }
+
+    /// The final state of the job's last success.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn last_output(&self, job: &str) -> Result<Option<DataclipId>, StoreError> {
+        let job = job.to_owned();
+        self.pages()
+            .read(move |conn| read::last_output(conn, &job))
+            .await
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
+        self.pages()
+            .read(move |conn| read::runs(conn, filter))
+            .await
+    }
+
+    /// A run with its steps and their logs, within [`RUN_STEPS_MAX`](crate::RUN_STEPS_MAX) and
+    /// [`RUN_LOG_MAX_BYTES`](crate::RUN_LOG_MAX_BYTES).
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn run(&self, id: RunId) -> Result<Option<RunDetail>, StoreError> {
+        let queue = self.queue().clone();
+        self.pages()
+            .read(move |conn| read::run(conn, &queue, id))
+            .await
+    }
+
+    /// A stored state, as JSON.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn dataclip(&self, id: DataclipId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.pages()
+            .read(move |conn| read::dataclip(conn, id))
+            .await
+    }
+
+    /// A stored message.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn message(&self, id: MessageId) -> Result<Option<StoredMessage>, StoreError> {
+        self.pages().read(move |conn| read::message(conn, id)).await
+    }
+
+    /// How much the store holds; cheap at any size.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let queue = self.queue().clone();
+        self.pages()
+            .read(move |conn| read::counts(conn, &queue))
+            .await
+    }
+}

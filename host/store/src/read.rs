@@ -1,0 +1,265 @@
+//! What the API and the console ask for, each bounded.
+
+use rusqlite::{Connection, OptionalExtension, Row, types::Type};
+
+use crate::ids::{DataclipId, MessageId, RunId};
+use crate::model::{
+    Counts, LogLine, NewMessage, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter,
+    RunOutcome, RunStatus, RunSummary, StepDetail, StepOutcome, StepState, StepStatus,
+    StoredMessage,
+};
+use crate::queue::Queue;
+
+pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Option<StoredMessage>> {
+    conn.prepare_cached(
+        "SELECT received_ms, source, content_type, body, raw FROM messages WHERE id = ?1",
+    )?
+    .query_row([id], |row| {
+        let message = NewMessage {
+            source: row.get(1)?,
+            content_type: row.get(2)?,
+            body: row.get(3)?,
+            raw: row.get(4)?,
+        };
+        Ok(StoredMessage {
+            id,
+            received_ms: row.get(0)?,
+            message,
+        })
+    })
+    .optional()
+}
+
+pub(crate) fn dataclip(conn: &Connection, id: DataclipId) -> rusqlite::Result<Option<Vec<u8>>> {
+    conn.prepare_cached("SELECT body FROM dataclips WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
+}
+
+pub(crate) fn last_output(conn: &Connection, job: &str) -> rusqlite::Result<Option<DataclipId>> {
+    let output = conn
+        .prepare_cached("SELECT output FROM jobs WHERE job = ?1")?
+        .query_row([job], |row| row.get::<_, Option<DataclipId>>(0))
+        .optional()?;
+    Ok(output.flatten())
+}
+
+pub(crate) fn cron_tick(conn: &Connection, job: &str) -> rusqlite::Result<Option<i64>> {
+    let tick = conn
+        .prepare_cached("SELECT tick_ms FROM jobs WHERE job = ?1")?
+        .query_row([job], |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    Ok(tick.flatten())
+}
+
+/// The second half reads the whole queue when it finds nothing: about 5 ms at 100,000 waiting steps, asked once a tick.
+pub(crate) fn has_open_run(conn: &Connection, job: &str) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM jobs j JOIN runs r ON r.id = j.tick_run WHERE j.job = ?1 AND r.open_steps > 0)
+             OR EXISTS (SELECT 1 FROM queue WHERE job = ?1)",
+    )?
+    .query_row([job], |row| row.get(0))
+}
+
+pub(crate) fn runs(conn: &Connection, filter: RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
+    let before = filter.before.unwrap_or(RunId(i64::MAX));
+    conn.prepare_cached(
+        "SELECT id, message, trigger, job, status, created_ms, finished_ms FROM runs
+         WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+    )?
+    .query_map((before, filter.limit.min(RUNS_MAX) as i64), summary)?
+    .collect()
+}
+
+pub(crate) fn run(
+    conn: &Connection,
+    queue: &Queue,
+    id: RunId,
+) -> rusqlite::Result<Option<RunDetail>> {
+    // One snapshot: otherwise a step settled between the reads would show twice or not at all.
+    let snapshot = conn.unchecked_transaction()?;
+    let run = snapshot
+        .prepare_cached(
+            "SELECT id, message, trigger, job, status, created_ms, finished_ms FROM runs WHERE id = ?1",
+        )?
+        .query_row([id], summary)
+        .optional()?;
+    let Some(run) = run else { return Ok(None) };
+    let (mut steps, mut truncated) = settled_steps(&snapshot, id)?;
+    if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+        steps.extend(open_steps(&snapshot, queue, id)?);
+        truncated |= steps.len() > RUN_STEPS_MAX;
+        steps.truncate(RUN_STEPS_MAX);
+        steps.sort_by_key(|step| step.id);
+    }
+    Ok(Some(RunDetail {
+        run,
+        steps,
+        truncated,
+    }))
+}
+
+/// What became of a run: nothing is known of it, it is still open, or it has ended so.
+pub(crate) enum Outcome {
+    NoSuchRun,
+    Open,
+    Finished(RunOutcome),
+}
+
+pub(crate) fn outcome(conn: &Connection, id: RunId) -> rusqlite::Result<Outcome> {
+    let status = conn
+        .prepare_cached("SELECT status FROM runs WHERE id = ?1")?
+        .query_row([id], |row| row.get::<_, RunStatus>(0))
+        .optional()?;
+    match status {
+        None => Ok(Outcome::NoSuchRun),
+        Some(RunStatus::Queued | RunStatus::Running) => Ok(Outcome::Open),
+        Some(status) => {
+            let (steps, _) = settled_steps(conn, id)?;
+            let steps = steps.into_iter().filter_map(step_outcome).collect();
+            Ok(Outcome::Finished(RunOutcome {
+                run: id,
+                status,
+                steps,
+            }))
+        }
+    }
+}
+
+pub(crate) fn counts(conn: &Connection, queue: &Queue) -> rusqlite::Result<Counts> {
+    // Numbers are drawn in sequence, so the highest is how many there ever were; counting rows would read them all.
+    let [messages, runs, runs_succeeded, runs_failed] = conn
+        .prepare_cached(
+            "SELECT (SELECT coalesce(max(id), 0) FROM messages),
+                    (SELECT coalesce(max(id), 0) FROM runs),
+                    (SELECT runs FROM totals WHERE run_status = 2),
+                    (SELECT runs FROM totals WHERE run_status = 3)",
+        )?
+        .query_row([], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })?
+        .map(i64::unsigned_abs);
+    Ok(Counts {
+        messages,
+        runs,
+        runs_open: runs.saturating_sub(runs_succeeded + runs_failed),
+        runs_succeeded,
+        runs_failed,
+        steps_queued: queue.queued(),
+        steps_running: queue.running(),
+    })
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+    Ok(RunSummary {
+        id: row.get(0)?,
+        message: row.get(1)?,
+        trigger: row.get(2)?,
+        job: row.get(3)?,
+        status: row.get(4)?,
+        created_ms: row.get(5)?,
+        finished_ms: row.get(6)?,
+    })
+}
+
+/// The settled steps of a run with their logs, and whether something had to be left out.
+fn settled_steps(conn: &Connection, run: RunId) -> rusqlite::Result<(Vec<StepDetail>, bool)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT s.id, s.job, s.status, s.attempt, s.exit_code, s.error, s.input, s.output, s.started_ms, s.finished_ms,
+                l.lines
+         FROM steps s LEFT JOIN logs l ON l.step = s.id
+         WHERE s.run = ?1 ORDER BY s.id LIMIT ?2",
+    )?;
+    let mut rows = statement.query((run, RUN_STEPS_MAX as i64 + 1))?;
+    let mut steps = Vec::new();
+    let (mut log_bytes, mut truncated) = (0, false);
+    while let Some(row) = rows.next()? {
+        if steps.len() == RUN_STEPS_MAX {
+            return Ok((steps, true));
+        }
+        let lines = row.get_ref(10)?.as_blob_or_null()?.unwrap_or_default();
+        log_bytes += lines.len();
+        let fits = log_bytes <= RUN_LOG_MAX_BYTES;
+        truncated |= !fits;
+        steps.push(settled_step(row, if fits { lines } else { &[] })?);
+    }
+    Ok((steps, truncated))
+}
+
+fn settled_step(row: &Row<'_>, lines: &[u8]) -> rusqlite::Result<StepDetail> {
+    let status = match row.get(2)? {
+        StepStatus::Succeeded => StepState::Succeeded,
+        StepStatus::Failed => StepState::Failed,
+    };
+    Ok(StepDetail {
+        id: row.get(0)?,
+        job: row.get(1)?,
+        status,
+        attempt: row.get(3)?,
+        exit_code: Some(row.get(4)?),
+        error: row.get(5)?,
+        input: row.get(6)?,
+        output: row.get(7)?,
+        started_ms: Some(row.get(8)?),
+        finished_ms: Some(row.get(9)?),
+        log: log_lines(lines)?,
+    })
+}
+
+/// Reads the whole queue: about 5 ms at 100,000 waiting steps, and only for a run that is open.
+fn open_steps(conn: &Connection, queue: &Queue, run: RunId) -> rusqlite::Result<Vec<StepDetail>> {
+    conn.prepare_cached(
+        "SELECT step, job, attempts, dataclip, claimed_ms FROM queue WHERE run = ?1 ORDER BY step LIMIT ?2",
+    )?
+    .query_map((run, RUN_STEPS_MAX as i64 + 1), |row| {
+        let id = row.get(0)?;
+        let (attempts, claimed_ms): (u32, Option<i64>) = (row.get(2)?, row.get(4)?);
+        let running = queue.is_running(id);
+        Ok(StepDetail {
+            id,
+            job: row.get(1)?,
+            status: if running { StepState::Running } else { StepState::Queued },
+            // The table learns of a claim a little later than the queue in memory.
+            attempt: attempts + u32::from(running && claimed_ms.is_none()),
+            exit_code: None,
+            error: None,
+            input: row.get(3)?,
+            output: None,
+            started_ms: claimed_ms,
+            finished_ms: None,
+            log: Vec::new(),
+        })
+    })?
+    .collect()
+}
+
+fn step_outcome(step: StepDetail) -> Option<StepOutcome> {
+    let status = match step.status {
+        StepState::Succeeded => StepStatus::Succeeded,
+        StepState::Failed => StepStatus::Failed,
+        StepState::Queued | StepState::Running => return None,
+    };
+    Some(StepOutcome {
+        job: step.job,
+        status,
+        exit_code: step.exit_code?,
+        log: step.log,
+    })
+}
+
+/// One row holds a step's whole log, as JSON.
+pub(crate) fn encode_log(lines: &[LogLine]) -> Option<Vec<u8>> {
+    if lines.is_empty() {
+        None
+    } else {
+        serde_json::to_vec(lines).ok()
+    }
+}
+
+fn log_lines(stored: &[u8]) -> rusqlite::Result<Vec<LogLine>> {
+    if stored.is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_slice(stored)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(10, Type::Blob, Box::new(error)))
+}

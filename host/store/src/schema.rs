@@ -1,0 +1,158 @@
+//! The file format: what the tables hold, how a file is opened, and how an older one is brought up to date.
+//!
+//! Open steps live in `queue` and move to `steps` when they are settled. So the queue is small and ordered by its key,
+//! claiming the oldest needs no secondary index, and accepting a message with one matching job is three appends.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::StoreError;
+
+/// What makes a version out of the one before it. Only ever appended to: files in the field have run these.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY,
+        received_ms INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        body BLOB NOT NULL,
+        raw BLOB
+    ) STRICT;
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        message INTEGER,
+        trigger TEXT NOT NULL,
+        job TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        open_steps INTEGER NOT NULL,
+        leaf_failed INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        finished_ms INTEGER
+    ) STRICT;
+    CREATE TABLE queue (
+        step INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        message INTEGER,
+        dataclip INTEGER,
+        attempts INTEGER NOT NULL,
+        claimed_ms INTEGER
+    ) STRICT;
+    CREATE TABLE steps (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        exit_code INTEGER NOT NULL,
+        error TEXT,
+        input INTEGER,
+        output INTEGER,
+        started_ms INTEGER NOT NULL,
+        finished_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX steps_by_run ON steps (run);
+    CREATE TABLE logs (step INTEGER PRIMARY KEY, lines BLOB NOT NULL) STRICT;
+    CREATE TABLE dataclips (id INTEGER PRIMARY KEY, run INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE TABLE jobs (
+        job TEXT PRIMARY KEY,
+        tick_ms INTEGER,
+        tick_run INTEGER,
+        output INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE totals (run_status INTEGER PRIMARY KEY, runs INTEGER NOT NULL) STRICT;
+    INSERT INTO totals VALUES (2, 0), (3, 0);
+"];
+
+/// Opens the connection that writes, durable and up to date.
+pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
+    let failed = |error| StoreError::from_sqlite(file, "be opened", &error);
+    make_private(file)?;
+    let mut conn = Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(failed)?;
+    configure_writer(&conn).map_err(failed)?;
+    migrate(&mut conn, file)?;
+    Ok(conn)
+}
+
+/// The file is its owner's alone (mode 0600), also in a directory that is not; SQLite gives its log the same mode.
+fn make_private(file: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(file);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Directory {
+            dir: file.to_owned(),
+            detail: error.to_string(),
+        }),
+    }
+}
+
+/// Opens a connection that reads beside the writer and never blocks it.
+pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let conn = Connection::open_with_flags(
+            file,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        conn.busy_timeout(Duration::from_secs(5))?;
+        // 512 KiB: reads are points and short ranges, and each reader pays for its own cache.
+        conn.pragma_update(None, "cache_size", -512)?;
+        Ok(conn)
+    };
+    open().map_err(|error| StoreError::from_sqlite(file, "be opened for reading", &error))
+}
+
+fn configure_writer(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    // FULL syncs the log at each commit; with NORMAL a power cut forgets acknowledged messages.
+    conn.pragma_update(None, "synchronous", "full")?;
+    conn.pragma_update(None, "foreign_keys", false)?;
+    // The log is written over from its start after each checkpoint, which spares the file system from growing it;
+    // only what a long burst left beyond 16 MiB is given back.
+    conn.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    conn.set_prepared_statement_cache_capacity(48);
+    Ok(())
+}
+
+fn migrate(conn: &mut Connection, file: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::from_sqlite(file, "be brought up to date", &error);
+    let found: i64 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::NewerSchema {
+            file: file.to_owned(),
+            found,
+            known,
+        });
+    }
+    for (version, migration) in (1_i64..)
+        .zip(MIGRATIONS)
+        .skip_while(|(version, _)| *version <= found)
+    {
+        let transaction = conn.transaction().map_err(failed)?;
+        transaction.execute_batch(migration).map_err(failed)?;
+        transaction
+            .pragma_update(None, "user_version", version)
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+    }
+    Ok(())
+}

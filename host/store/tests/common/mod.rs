@@ -1,0 +1,83 @@
+//! What the store's tests share.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::Path;
+
+use fonio_store::{FirstStep, NewMessage, RunId, Settlement, StepStatus, Store, StoreOptions};
+use tempfile::TempDir;
+
+pub fn directory() -> TempDir {
+    TempDir::new().expect("a temporary directory")
+}
+
+pub fn open(dir: &Path) -> Store {
+    Store::open(dir, StoreOptions::default()).expect("the store opens")
+}
+
+/// What a host would find on disk had this one been killed now.
+pub fn after_a_crash(dir: &TempDir) -> (TempDir, Store) {
+    let copy = directory();
+    for name in ["fonio.db", "fonio.db-wal"] {
+        let from = dir.path().join(name);
+        if from.exists() {
+            std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
+        }
+    }
+    let store = open(copy.path());
+    (copy, store)
+}
+
+pub fn message(body: &str) -> NewMessage {
+    NewMessage {
+        source: "inbox".into(),
+        content_type: "application/json".into(),
+        body: body.into(),
+        raw: None,
+    }
+}
+
+pub fn first(job: &str) -> FirstStep {
+    FirstStep {
+        trigger: format!("{job}-trigger"),
+        job: job.into(),
+    }
+}
+
+pub fn success(output: &str, next: &[&str]) -> Settlement {
+    Settlement {
+        status: StepStatus::Succeeded,
+        exit_code: 0,
+        error: None,
+        output: Some(output.into()),
+        log: Vec::new(),
+        next: next.iter().map(|job| (*job).to_owned()).collect(),
+        next_input: None,
+        started_ms: 10,
+        finished_ms: 20,
+    }
+}
+
+pub fn failure(next: &[&str]) -> Settlement {
+    Settlement {
+        status: StepStatus::Failed,
+        exit_code: 1,
+        error: Some(r#"{"message":"no"}"#.into()),
+        output: None,
+        ..success("", next)
+    }
+}
+
+/// Accepts one message for `job` and returns its run.
+pub async fn begin(store: &Store, body: &str, job: &str) -> RunId {
+    store
+        .accept(message(body), vec![first(job)])
+        .await
+        .expect("an accept")
+        .runs[0]
+}
+
+/// Claims the one step that waits and settles it.
+pub async fn settle_next(store: &Store, settlement: Settlement) -> fonio_store::Settled {
+    let step = store.claim(1).await.expect("a claim")[0].step;
+    store.settle(step, settlement).await.expect("a settlement")
+}

@@ -1,0 +1,248 @@
+//! Nothing is acknowledged before it is durable; nothing durable is forgotten.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use common::*;
+use fonio_store::{MessageId, RunStatus, StepInput, Store, StoreError, StoreOptions};
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn a_message_and_its_steps_are_there_after_a_reopen() {
+    let dir = directory();
+    let store = open(dir.path());
+    let accepted = store
+        .accept(message("1"), vec![first("a"), first("b")])
+        .await
+        .expect("an accept");
+    store.close().await;
+    assert_eq!(
+        store.accept(message("2"), vec![]).await,
+        Err(StoreError::Closed)
+    );
+
+    let store = open(dir.path());
+    assert_eq!(store.recovered(), 0);
+    let stored = store
+        .message(accepted.message)
+        .await
+        .expect("a read")
+        .expect("the message");
+    assert_eq!(stored.message, message("1"));
+    let claimed = store.claim(10).await.expect("a claim");
+    assert_eq!(
+        claimed.iter().map(|step| step.run).collect::<Vec<_>>(),
+        accepted.runs
+    );
+    assert_eq!(claimed[0].input, StepInput::Message(b"1".to_vec()));
+    assert_eq!(
+        (claimed[1].job.as_str(), claimed[1].trigger.as_str()),
+        ("b", "b-trigger")
+    );
+}
+
+#[tokio::test]
+async fn what_was_answered_is_on_disk_at_that_moment() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = begin(&store, "1", "a").await;
+    let (_copy, crashed) = after_a_crash(&dir);
+    assert_eq!(crashed.queued(), 1);
+    drop(crashed);
+
+    settle_next(&store, success("2", &[])).await;
+    let (_copy, crashed) = after_a_crash(&dir);
+    assert_eq!(crashed.queued(), 0);
+    assert_eq!(
+        crashed.run_finished(run).await.expect("the run").status,
+        RunStatus::Succeeded
+    );
+}
+
+#[tokio::test]
+async fn a_step_claimed_by_a_lost_host_waits_again_and_counts_its_attempt() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = begin(&store, "1", "a").await;
+    begin(&store, "2", "b").await;
+    let lost = store.claim(1).await.expect("a claim").remove(0);
+    assert_eq!(lost.attempt, 1);
+    // The claim is written within 20 ms; the run's status tells when.
+    while store
+        .runs(all())
+        .await
+        .expect("runs")
+        .iter()
+        .all(|seen| seen.id != run || seen.status != RunStatus::Running)
+    {
+        tokio::task::yield_now().await;
+    }
+
+    let (_copy, next) = after_a_crash(&dir);
+    assert_eq!(next.recovered(), 1);
+    let steps = next.claim(10).await.expect("a claim");
+    assert_eq!(steps.len(), 2);
+    assert_eq!((steps[0].step, steps[0].attempt), (lost.step, 2));
+    assert_eq!(steps[1].attempt, 1);
+    let settled = next
+        .settle(lost.step, success("3", &[]))
+        .await
+        .expect("a settlement");
+    let detail = next
+        .run(settled.run)
+        .await
+        .expect("a read")
+        .expect("the run");
+    assert_eq!(detail.steps[0].attempt, 2);
+}
+
+fn all() -> fonio_store::RunFilter {
+    fonio_store::RunFilter {
+        limit: 100,
+        before: None,
+    }
+}
+
+/// Run by the next test in a process of its own, which that kills.
+#[test]
+#[ignore = "a part of a_killed_host_keeps_every_message_it_acknowledged"]
+fn accept_until_killed() {
+    let Some(dir) = std::env::var_os("FONIO_STORE_TEST_DIR") else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = open(dir.as_ref());
+        let mut senders = JoinSet::new();
+        for _ in 0..8 {
+            let store = store.clone();
+            senders.spawn(async move {
+                loop {
+                    let accepted = store
+                        .accept(message("1"), vec![first("a")])
+                        .await
+                        .expect("an accept");
+                    let mut out = std::io::stdout().lock();
+                    writeln!(out, "\nack {}", accepted.message)
+                        .and_then(|()| out.flush())
+                        .expect("the parent reads");
+                }
+            });
+        }
+        senders.join_all().await;
+    });
+}
+
+#[tokio::test]
+async fn a_killed_host_keeps_every_message_it_acknowledged() {
+    let dir = directory();
+    let mut host = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--ignored", "--exact", "accept_until_killed", "--nocapture"])
+        .env("FONIO_STORE_TEST_DIR", dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a host");
+    let mut lines = BufReader::new(host.stdout.take().expect("its output"))
+        .lines()
+        .map_while(Result::ok);
+    let number = |line: String| {
+        line.strip_prefix("ack ")
+            .and_then(|number| number.parse::<MessageId>().ok())
+    };
+    let mut acknowledged: Vec<MessageId> = lines.by_ref().filter_map(number).take(200).collect();
+    host.kill().expect("a kill");
+    host.wait().expect("its end");
+    acknowledged.extend(lines.filter_map(number));
+    assert!(
+        acknowledged.len() >= 200,
+        "the host stopped by itself after {}",
+        acknowledged.len()
+    );
+
+    let store = open(dir.path());
+    for id in &acknowledged {
+        assert!(
+            store.message(*id).await.expect("a read").is_some(),
+            "message {id} was acknowledged and is gone"
+        );
+    }
+    assert!(store.queued() >= acknowledged.len() as u64);
+}
+
+#[test]
+fn two_hosts_cannot_open_one_directory_and_the_second_learns_who_has_it() {
+    let dir = directory();
+    let store = open(dir.path());
+    let refused = Store::open(dir.path(), StoreOptions::default())
+        .err()
+        .expect("a refusal");
+    assert_eq!(
+        refused,
+        StoreError::InUse {
+            dir: dir.path().to_owned(),
+            pid: Some(std::process::id())
+        }
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains(&format!("(process {})", std::process::id())),
+        "{refused}"
+    );
+    drop(store);
+    open(dir.path());
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let dir = directory();
+    drop(open(dir.path()));
+    let file = dir.path().join("fonio.db");
+    let edit = |version: i64| {
+        let conn = rusqlite::Connection::open(&file).expect("the file");
+        conn.pragma_update(None, "user_version", version)
+            .expect("a version");
+    };
+    edit(999);
+    let refused = Store::open(dir.path(), StoreOptions::default())
+        .err()
+        .expect("a refusal");
+    assert!(
+        matches!(refused, StoreError::NewerSchema { found: 999, .. }),
+        "{refused}"
+    );
+    edit(1);
+    open(dir.path());
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_with_its_path() {
+    let dir = directory();
+    let file = dir.path().join("fonio.db");
+    std::fs::write(
+        &file,
+        "not a database, and longer than the header of one ".repeat(100),
+    )
+    .expect("a file");
+    let refused = Store::open(dir.path(), StoreOptions::default())
+        .err()
+        .expect("a refusal");
+    assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("fonio.db"), "{refused}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_named() {
+    let dir = directory();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let refused = Store::open(&file.join("data"), StoreOptions::default())
+        .err()
+        .expect("a refusal");
+    assert!(
+        matches!(refused, StoreError::Directory { .. }),
+        "{refused:?}"
+    );
+}

@@ -1,0 +1,344 @@
+//! The life of a message: accepted, claimed, settled, followed, finished.
+
+mod common;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use common::*;
+use fonio_store::{
+    LogLevel, LogLine, RunFilter, RunId, RunStatus, Settlement, StepId, StepInput, StepState,
+    StepStatus, Store, StoreError, StoreOptions,
+};
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn steps_are_claimed_oldest_first_and_only_once() {
+    let dir = directory();
+    let store = open(dir.path());
+    let runs = [
+        begin(&store, "1", "a").await,
+        begin(&store, "2", "a").await,
+        begin(&store, "3", "a").await,
+    ];
+    let claimed = store.claim(2).await.expect("a claim");
+    assert_eq!(
+        claimed.iter().map(|step| step.run).collect::<Vec<_>>(),
+        runs[..2]
+    );
+    assert_eq!((store.queued(), store.running()), (1, 2));
+    assert_eq!(store.claim(2).await.expect("a claim").len(), 1);
+    assert_eq!(store.claim(2).await.expect("a claim"), []);
+}
+
+#[tokio::test]
+async fn more_steps_than_the_window_holds_all_come_in_order() {
+    let dir = directory();
+    let store = open(dir.path());
+    let many = (0..10_050).map(|_| first("a")).collect();
+    let mut expected = store
+        .accept(message("1"), many)
+        .await
+        .expect("an accept")
+        .runs;
+    expected.push(begin(&store, "2", "b").await);
+    let mut seen = Vec::new();
+    while let claimed @ [_, ..] = store.claim(997).await.expect("a claim").as_slice() {
+        seen.extend(claimed.iter().map(|step| step.run));
+    }
+    assert_eq!(seen, expected);
+    expected.push(begin(&store, "3", "c").await);
+    assert_eq!(
+        store.claim(5).await.expect("a claim")[0].job,
+        "c",
+        "after a refill new steps are seen again"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_whose_caller_goes_away_puts_its_steps_back() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    {
+        let mut claim = pin!(store.claim(1));
+        let poll = claim.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll.is_pending(), "a claim reads on another thread");
+    }
+    let claimed = loop {
+        store.wait_for_work().await;
+        let claimed = store.claim(1).await.expect("a claim");
+        if !claimed.is_empty() {
+            break claimed;
+        }
+    };
+    assert_eq!(claimed[0].job, "a");
+    assert_eq!((store.queued(), store.running()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
+    let dir = directory();
+    let store = Store::open(dir.path(), StoreOptions { queue_max: 2 }).expect("the store opens");
+    begin(&store, "1", "a").await;
+    begin(&store, "2", "a").await;
+    let refused = store.accept(message("3"), vec![first("a")]).await;
+    assert_eq!(refused, Err(StoreError::QueueFull { queued: 2, max: 2 }));
+    store
+        .accept(message("4"), vec![])
+        .await
+        .expect("it meets no workflow, so it needs no place");
+    store.claim(1).await.expect("a claim");
+    begin(&store, "5", "a").await;
+    assert_eq!(store.counts().await.expect("counts").messages, 4);
+}
+
+#[tokio::test]
+async fn the_next_step_gets_the_state_of_this_run() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    let handed_on = Settlement {
+        next_input: Some(b"handed on".to_vec()),
+        ..success("final", &["b"])
+    };
+    let settled = settle_next(&store, handed_on).await;
+    assert_eq!(settled.run_status, RunStatus::Running);
+    let next = store.claim(1).await.expect("a claim").remove(0);
+    assert_eq!(
+        (next.step, next.run, next.job.as_str()),
+        (settled.next[0], settled.run, "b")
+    );
+    assert_eq!(next.input, StepInput::Dataclip(b"handed on".to_vec()));
+    assert_eq!(
+        store.dataclip(settled.output.expect("an output")).await,
+        Ok(Some(b"final".to_vec()))
+    );
+
+    store
+        .settle(next.step, success("second", &["c"]))
+        .await
+        .expect("a settlement");
+    let next = store.claim(1).await.expect("a claim").remove(0);
+    assert_eq!(
+        next.input,
+        StepInput::Dataclip(b"second".to_vec()),
+        "without a state of its own, the output is handed on"
+    );
+
+    let nothing = Settlement {
+        output: None,
+        ..success("", &["d"])
+    };
+    store
+        .settle(next.step, nothing)
+        .await
+        .expect("a settlement");
+    assert_eq!(
+        store.claim(1).await.expect("a claim")[0].input,
+        StepInput::Nothing
+    );
+}
+
+#[tokio::test]
+async fn a_run_fails_only_if_a_leaf_failed() {
+    let dir = directory();
+    let store = open(dir.path());
+
+    let dealt_with = begin(&store, "1", "a").await;
+    settle_next(&store, failure(&["rescue"])).await;
+    assert_eq!(
+        settle_next(&store, success("2", &[])).await.run_status,
+        RunStatus::Succeeded
+    );
+
+    let failed = begin(&store, "1", "a").await;
+    settle_next(&store, success("2", &["b", "c"])).await;
+    assert_eq!(
+        settle_next(&store, failure(&[])).await.run_status,
+        RunStatus::Running
+    );
+    assert_eq!(
+        settle_next(&store, success("3", &[])).await.run_status,
+        RunStatus::Failed
+    );
+
+    let open = begin(&store, "1", "a").await;
+    let newest = store
+        .runs(RunFilter {
+            limit: 2,
+            before: None,
+        })
+        .await
+        .expect("runs");
+    assert_eq!(
+        newest
+            .iter()
+            .map(|run| (run.id, run.status))
+            .collect::<Vec<_>>(),
+        [(open, RunStatus::Queued), (failed, RunStatus::Failed)]
+    );
+    let older = store
+        .runs(RunFilter {
+            limit: 2,
+            before: Some(failed),
+        })
+        .await
+        .expect("runs");
+    assert_eq!(
+        older
+            .iter()
+            .map(|run| (run.id, run.status))
+            .collect::<Vec<_>>(),
+        [(dealt_with, RunStatus::Succeeded)]
+    );
+    let counts = store.counts().await.expect("counts");
+    assert_eq!(
+        (
+            counts.runs,
+            counts.runs_open,
+            counts.runs_succeeded,
+            counts.runs_failed
+        ),
+        (3, 1, 1, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_step_is_settled_once_and_only_by_who_claimed_it() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    assert_eq!(
+        store.settle(StepId(1), success("2", &[])).await,
+        Err(StoreError::NotClaimed { step: StepId(1) })
+    );
+    let step = store.claim(1).await.expect("a claim")[0].step;
+    let (one, two) = tokio::join!(
+        store.settle(step, success("2", &["b"])),
+        store.settle(step, success("3", &["b"]))
+    );
+    assert!(one.is_ok());
+    assert_eq!(two, Err(StoreError::NotClaimed { step }));
+    assert_eq!((store.queued(), store.running()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_run_tells_its_steps_and_their_logs() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = begin(&store, "1", "a").await;
+    let log = vec![LogLine {
+        level: LogLevel::Warn,
+        at_ms: 11,
+        message: "hm".into(),
+    }];
+    settle_next(
+        &store,
+        Settlement {
+            log: log.clone(),
+            ..failure(&["b"])
+        },
+    )
+    .await;
+    let running = store.claim(1).await.expect("a claim")[0].step;
+    let detail = store.run(run).await.expect("a read").expect("the run");
+    assert_eq!(
+        detail
+            .steps
+            .iter()
+            .map(|step| step.status)
+            .collect::<Vec<_>>(),
+        [StepState::Failed, StepState::Running]
+    );
+    assert_eq!(detail.steps[0].log, log);
+    assert_eq!(
+        detail.steps[0].error.as_deref(),
+        Some(r#"{"message":"no"}"#)
+    );
+    assert!(!detail.truncated);
+
+    store
+        .settle(running, success("2", &[]))
+        .await
+        .expect("a settlement");
+    let outcome = store.run_finished(run).await.expect("the run");
+    assert_eq!(outcome.status, RunStatus::Succeeded);
+    let told: Vec<_> = outcome
+        .steps
+        .iter()
+        .map(|step| (step.job.as_str(), step.status, step.exit_code))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a", StepStatus::Failed, 1),
+            ("b", StepStatus::Succeeded, 0)
+        ]
+    );
+    assert_eq!(outcome.steps[0].log, log);
+    assert_eq!(store.run(RunId(99)).await, Ok(None));
+    assert_eq!(
+        store.run_finished(RunId(99)).await,
+        Err(StoreError::NoSuchRun { run: RunId(99) })
+    );
+}
+
+/// Ends when every waiter has been woken: a lost wake-up hangs it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn everyone_who_waits_for_a_run_is_woken() {
+    let dir = directory();
+    let store = open(dir.path());
+    let mut workers = JoinSet::new();
+    for _ in 0..4 {
+        let store = store.clone();
+        workers.spawn(async move {
+            loop {
+                store.wait_for_work().await;
+                let Ok(claimed) = store.claim(3).await else {
+                    break;
+                };
+                for step in claimed {
+                    store
+                        .settle(step.step, success("2", &[]))
+                        .await
+                        .expect("a settlement");
+                }
+            }
+        });
+    }
+    let mut senders = JoinSet::new();
+    for _ in 0..300 {
+        let store = store.clone();
+        senders.spawn(async move {
+            let run = begin(&store, "1", "a").await;
+            let (one, two) = tokio::join!(store.run_finished(run), store.run_finished(run));
+            assert_eq!(one, two);
+            one.expect("the run").status
+        });
+    }
+    assert_eq!(senders.join_all().await, [RunStatus::Succeeded; 300]);
+    store.close().await;
+    workers.join_all().await;
+}
+
+#[tokio::test]
+async fn closing_ends_every_wait() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = begin(&store, "1", "a").await;
+    let claimed = store.claim(1).await.expect("a claim");
+    let (finished, (), ()) = tokio::join!(
+        store.run_finished(run),
+        store.wait_for_work(),
+        store.close()
+    );
+    assert_eq!(finished, Err(StoreError::Closed));
+    assert_eq!(store.claim(1).await, Err(StoreError::Closed));
+    assert_eq!(
+        store.settle(claimed[0].step, success("2", &[])).await,
+        Err(StoreError::Closed)
+    );
+    store.close().await;
+}
