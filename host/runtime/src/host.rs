@@ -1,0 +1,51 @@
+//! What the engine asks of its host: the imports of the world `runtime`, as a trait, so that everything above them is
+//! tested natively with a host of the test's own.
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For the author of a job.
+    Debug,
+    /// What `console.log` writes.
+    Info,
+    /// Something that will probably surprise.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// What an operation of the adaptor gave back. Both fields are JSON text.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Becomes `state.data`.
+    pub data: String,
+    /// Becomes `state.response`.
+    pub response: Option<String>,
+}
+
+/// Why an operation of the adaptor failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// A short name for the kind of failure, for a job to test.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+    /// A JSON object whose fields appear on the error that the job can catch.
+    pub details: String,
+}
+
+/// The imports of the world `runtime`. None is called by [`Engine::new`](crate::Engine::new), because a snapshot is
+/// taken after it.
+pub trait Host {
+    /// Calls an operation of the step's adaptor; `arguments` is a JSON array, `state` a JSON object.
+    fn invoke(&self, operation: &str, arguments: &str, state: &str) -> Result<Reply, Failure>;
+
+    /// Seeds `Math.random` for one run.
+    fn random_seed(&self) -> u64;
+
+    /// Waits.
+    fn sleep(&self, milliseconds: u64);
+
+    /// Writes one line to the step's log.
+    fn log(&self, level: Level, message: &str);
+}

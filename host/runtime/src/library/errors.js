@@ -1,0 +1,67 @@
+// Thrown values, described for the engine (report.rs). Anything can be thrown, and looking at it can throw again.
+
+import { inspect, safeJson } from 'fonio/inspect';
+
+// Details travel with the run and are stored with it; a reply's body in them can be large.
+const DETAILS_MAX = 64 * 1024;
+
+const attempt = (look, otherwise) => {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+};
+
+const isObject = value => (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+const textOf = value => (typeof value === 'string' && value !== '' ? value : undefined);
+
+function messageOf(thrown) {
+  if (!isObject(thrown)) return String(thrown);
+  if (thrown instanceof Error) return String(thrown.message);
+  return textOf(thrown.message) ?? inspect(thrown);
+}
+
+// Fields are kept in their order while they fit; of those that do not, the name is kept.
+function detailsOf(thrown) {
+  if (!isObject(thrown)) return '{}';
+  const whole = safeJson({ ...thrown });
+  if (whole.length <= DETAILS_MAX) return whole;
+  const kept = {};
+  let room = DETAILS_MAX - 1024;
+  for (const [key, value] of Object.entries(thrown)) {
+    const size = attempt(() => safeJson({ [key]: value }).length, Infinity);
+    const fits = size <= room;
+    kept[key] = fits ? value : '[too large to keep]';
+    room -= fits ? size : key.length + 32;
+    if (room <= 0) break;
+  }
+  return safeJson(kept);
+}
+
+export function describe(thrown) {
+  const code = attempt(() => thrown?.code);
+  return {
+    name: attempt(() => (isObject(thrown) && textOf(thrown.name)) || 'Error', 'Error').toWellFormed(),
+    message: attempt(() => messageOf(thrown), 'something was thrown that cannot be shown').toWellFormed(),
+    code: typeof code === 'string' || typeof code === 'number' ? String(code).toWellFormed() : undefined,
+    details: attempt(() => detailsOf(thrown), '{}'),
+    stack: attempt(() => textOf(thrown?.stack)?.toWellFormed()),
+  };
+}
+
+// A failure that the adaptor reported. Its fields stand on the error, as OpenFn's adaptors put them there; its stack is
+// that of the call which made the operation, the one place in the job that has to do with it.
+export function adaptorError({ code, message, details }, stack) {
+  const error = new Error(message);
+  for (const [key, value] of Object.entries(details ?? {})) {
+    if (key !== 'message' && key !== 'stack' && key !== 'name') error[key] = value;
+  }
+  error.code = code;
+  Object.defineProperties(error, {
+    name: { value: 'AdaptorError', configurable: true, writable: true },
+    stack: { value: stack, configurable: true, writable: true },
+  });
+  return error;
+}

@@ -1,0 +1,100 @@
+//! A host of the tests' own.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fonio_runtime::{Engine, Failure, Host, Job, JobError, Level, Operation, Reply};
+
+/// What the engine asked of the host, in order.
+#[derive(Default)]
+pub struct Calls {
+    pub log: RefCell<Vec<(Level, String)>>,
+    pub invoked: RefCell<Vec<(String, String, String)>>,
+    pub slept_ms: RefCell<Vec<u64>>,
+}
+
+type Answer = Box<dyn Fn(&str, &str) -> Result<Reply, Failure>>;
+
+pub struct FakeHost {
+    pub calls: Rc<Calls>,
+    pub answer: Answer,
+    pub seed: u64,
+}
+
+impl FakeHost {
+    pub fn new() -> Self {
+        Self {
+            calls: Rc::default(),
+            answer: Box::new(|operation, arguments| {
+                Ok(Reply {
+                    data: format!(r#"{{"{operation}":{arguments}}}"#),
+                    response: Some(r#"{"status":200}"#.into()),
+                })
+            }),
+            seed: 7,
+        }
+    }
+}
+
+impl Host for FakeHost {
+    fn invoke(&self, operation: &str, arguments: &str, state: &str) -> Result<Reply, Failure> {
+        self.calls
+            .invoked
+            .borrow_mut()
+            .push((operation.into(), arguments.into(), state.into()));
+        (self.answer)(operation, arguments)
+    }
+
+    fn random_seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn sleep(&self, milliseconds: u64) {
+        self.calls.slept_ms.borrow_mut().push(milliseconds);
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.calls.log.borrow_mut().push((level, message.into()));
+    }
+}
+
+/// Compiles `module` under the name `job` and runs it on `host`, with an adaptor that has `get(path, options)`
+/// and `post(path, body, options)` if `with_adaptor`.
+pub fn run_on(
+    host: FakeHost,
+    with_adaptor: bool,
+    module: &str,
+    state: &str,
+) -> Result<String, Box<JobError>> {
+    let bytecode = Engine::new(FakeHost::new())
+        .expect("the library loads")
+        .compile("job", module)
+        .expect("the module compiles");
+    let operation = |name: &str, parameters| Operation {
+        name: name.into(),
+        parameters,
+        options: vec!["body".into(), "headers".into()],
+    };
+    let operations = if with_adaptor {
+        vec![operation("get", 2), operation("post", 3)]
+    } else {
+        Vec::new()
+    };
+    Engine::new(host).expect("the library loads").run(&Job {
+        bytecode,
+        operations,
+        state: state.into(),
+    })
+}
+
+pub fn run(module: &str, state: &str) -> Result<String, Box<JobError>> {
+    run_on(FakeHost::new(), false, module, state)
+}
+
+/// The final state of a job whose operations these are, one a line, as the job compiler writes them.
+pub fn operations(lines: &[&str]) -> String {
+    let operation =
+        |(at, line): (usize, &&str)| format!("__operation(async () => ({line}), {});\n", at + 1);
+    lines.iter().enumerate().map(operation).collect()
+}
