@@ -1,0 +1,203 @@
+//! Names that nothing declares: operations that do not exist, and variables that were never declared.
+
+use oxc::ast::AstKind;
+use oxc::ast::ast::{Expression, Statement};
+use oxc::semantic::{Reference, ReferenceId};
+use oxc::span::{GetSpan, Span};
+
+use crate::Findings;
+use crate::globals::globals;
+use crate::job::{Job, Root};
+
+/// Names that jobs expect from other places to run in, and what to use here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "require",
+        "a job cannot load modules; use its adaptor's operations and the common ones",
+    ),
+    (
+        "fetch",
+        "use the adaptor `http`: get(url), post(url, { body })",
+    ),
+    (
+        "process",
+        "settings and secrets of a job are in state.configuration",
+    ),
+    (
+        "Buffer",
+        "for text and base64 use encodeURIComponent, btoa and atob",
+    ),
+];
+
+/// Old jobs assign to variables that they never declare. In a module that would throw, so these are declared here,
+/// on the first line.
+pub(crate) fn declare_assigned(job: &Job<'_>, findings: &mut Findings<'_>) {
+    let assigned: Vec<&str> = undeclared(job)
+        .filter(|name| name.assigned.is_some())
+        .map(|name| name.name)
+        .collect();
+    let Some(first) = job.program.body.first() else {
+        return;
+    };
+    if !assigned.is_empty() {
+        // As an outermost span, so that it opens before anything else there does.
+        let span = Span::new(first.span().start, u32::MAX);
+        findings
+            .edits
+            .wrap(span, &format!("var {}; ", assigned.join(", ")), "");
+    }
+}
+
+pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
+    for name in undeclared(job) {
+        if let Some(at) = name.assigned {
+            let message = format!("`{}` is assigned but never declared", name.name);
+            findings.warn(at, message, format!("declare it: let {};", name.name));
+        } else if let Some(at) = name.called {
+            let (message, help) = unknown_operation(job, name.name);
+            findings.problem(at, message, help);
+        } else if let Some(at) = name.read {
+            let help = help(job, name.name);
+            findings.warn(
+                at,
+                format!("`{}` is not defined; reading it will fail", name.name),
+                help,
+            );
+        }
+    }
+}
+
+/// The message and the help for a name that is used as an operation.
+pub(crate) fn unknown_operation(job: &Job<'_>, name: &str) -> (String, Option<String>) {
+    (
+        format!("`{name}` is not an operation of this job's adaptor or a common operation"),
+        help(job, name),
+    )
+}
+
+/// An undeclared name, with the offsets of its first uses.
+struct Undeclared<'a> {
+    name: &'a str,
+    assigned: Option<u32>,
+    called: Option<u32>,
+    read: Option<u32>,
+}
+
+/// In order of the first use.
+fn undeclared<'a>(job: &Job<'a>) -> impl Iterator<Item = Undeclared<'a>> {
+    let references = job.semantic.scoping().root_unresolved_references();
+    let mut names: Vec<Undeclared<'a>> = references
+        .iter()
+        .filter_map(|(_, references)| {
+            let name = name_of(job, *references.first()?)?;
+            let exists = job.known.contains(name) || job.is_builtin(name) || is_handled(job, name);
+            (!exists).then(|| uses(job, name, references))
+        })
+        .collect();
+    names.sort_by_key(|name| {
+        [name.assigned, name.called, name.read]
+            .into_iter()
+            .flatten()
+            .min()
+    });
+    names.into_iter()
+}
+
+/// `$` is the lazy state, and `none` alone is a job that does nothing.
+fn is_handled(job: &Job<'_>, name: &str) -> bool {
+    !job.is_compiled() && (name == "$" || (name == "none" && job.program.body.len() == 1))
+}
+
+fn name_of<'a>(job: &Job<'a>, reference: ReferenceId) -> Option<&'a str> {
+    let node = job.semantic.scoping().get_reference(reference).node_id();
+    match job.semantic.nodes().kind(node) {
+        AstKind::IdentifierReference(identifier) => Some(identifier.name.as_str()),
+        _ => None,
+    }
+}
+
+fn uses<'a>(job: &Job<'a>, name: &'a str, references: &[ReferenceId]) -> Undeclared<'a> {
+    let mut uses = Undeclared {
+        name,
+        assigned: None,
+        called: None,
+        read: None,
+    };
+    for reference in references {
+        let reference = job.semantic.scoping().get_reference(*reference);
+        let at = job.semantic.reference_span(reference).start;
+        let slot = match kind(job, reference) {
+            Use::Assigned => &mut uses.assigned,
+            Use::Called => &mut uses.called,
+            Use::Read => &mut uses.read,
+            Use::Harmless => continue,
+        };
+        *slot = Some(slot.map_or(at, |first| first.min(at)));
+    }
+    uses
+}
+
+enum Use {
+    Assigned,
+    Called,
+    Read,
+    /// `typeof name` is how one asks whether a name exists.
+    Harmless,
+}
+
+fn kind(job: &Job<'_>, reference: &Reference) -> Use {
+    let node = reference.node_id();
+    let span = job.semantic.reference_span(reference);
+    match job.semantic.nodes().parent_kind(node) {
+        _ if reference.is_write() => Use::Assigned,
+        AstKind::CallExpression(call) if call.callee.span() == span => Use::Called,
+        AstKind::UnaryExpression(unary) if unary.operator.is_typeof() => Use::Harmless,
+        _ if starts_operation(job, span) => Use::Called,
+        _ => Use::Read,
+    }
+}
+
+/// Whether a name is the `http` of `http.get('/')` at the top level.
+fn starts_operation(job: &Job<'_>, name: Span) -> bool {
+    let at = job
+        .program
+        .body
+        .partition_point(|statement| statement.span().end <= name.start);
+    let Some(Statement::ExpressionStatement(statement)) = job.program.body.get(at) else {
+        return false;
+    };
+    let Expression::CallExpression(call) = statement.expression.without_parentheses() else {
+        return false;
+    };
+    call.callee.span().start == name.start && matches!(job.root(&call.callee), Root::Free(_))
+}
+
+fn help(job: &Job<'_>, name: &str) -> Option<String> {
+    if let Some((_, help)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
+        return Some((*help).to_owned());
+    }
+    nearest(job, name).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The nearest name that exists, if it is near: at most a third of the letters differ.
+fn nearest<'j>(job: &'j Job<'_>, name: &str) -> Option<&'j str> {
+    let limit = (name.chars().count() / 3).max(1);
+    let scoping = job.semantic.scoping();
+    let declared = scoping
+        .get_bindings(scoping.root_scope_id())
+        .values()
+        .map(|symbol| scoping.symbol_name(*symbol));
+    let candidates = job.known.iter().copied().chain(globals()).chain(declared);
+    let lower = name.to_lowercase();
+    candidates
+        .filter(|candidate| *candidate != name)
+        .map(|candidate| {
+            (
+                strsim::osa_distance(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
