@@ -1,0 +1,215 @@
+//! From a granted name to a connected stream: resolved once, every address checked, connected to exactly that one.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use fonio_project::Grants;
+use http::Uri;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Resolving, connecting and the TLS handshake together.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("the name {0} could not be resolved: {1}")]
+    Resolve(String, io::Error),
+    #[error("the name {host} resolves to {addresses}, which this project does not grant")]
+    Prohibited { host: String, addresses: String },
+    #[error("no connection to {0}: {1}")]
+    Connect(SocketAddr, io::Error),
+    #[error("no TLS connection to {0}: {1}")]
+    Tls(String, io::Error),
+    #[error("no connection to {0} within {CONNECT_TIMEOUT:?}")]
+    Timeout(String),
+    #[error("{0} is not an address to connect to")]
+    Address(String),
+}
+
+/// The Mozilla roots that the program carries: small machines often have none, or stale ones.
+static TLS: LazyLock<TlsConnector> = LazyLock::new(|| {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring offers the default protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+});
+
+/// What the pool calls for each new connection.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    grants: Arc<Grants>,
+}
+
+impl Connector {
+    pub(super) fn new(grants: Arc<Grants>) -> Connector {
+        Connector { grants }
+    }
+}
+
+/// Scheme, host (without brackets) and port of an absolute `http` or `https` address.
+pub(super) fn origin(uri: &Uri) -> Option<(&str, &str, u16)> {
+    let scheme = uri.scheme_str()?;
+    let default = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    Some((scheme, host, uri.port_u16().unwrap_or(default)))
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let grants = Arc::clone(&self.grants);
+        Box::pin(async move {
+            let late = || ConnectError::Timeout(uri.to_string());
+            let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(&grants, &uri))
+                .await
+                .map_err(|_| late())??;
+            Ok(TokioIo::new(stream))
+        })
+    }
+}
+
+async fn connect(grants: &Grants, uri: &Uri) -> Result<Stream, ConnectError> {
+    let (scheme, host, port) = origin(uri).ok_or_else(|| ConnectError::Address(uri.to_string()))?;
+    let resolved: Vec<SocketAddr> = lookup_host((host, port))
+        .await
+        .map_err(|error| ConnectError::Resolve(host.to_owned(), error))?
+        .collect();
+    let granted: Vec<SocketAddr> = resolved
+        .iter()
+        .copied()
+        .filter(|address| grants.permits_address(scheme, host, address.ip(), port))
+        .collect();
+    if granted.is_empty() {
+        let addresses = resolved
+            .iter()
+            .map(|a| a.ip().to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(ConnectError::Prohibited {
+            host: host.to_owned(),
+            addresses,
+        });
+    }
+    let stream = connect_first(&granted).await?;
+    // Small requests go out at once: a job waits for each reply.
+    let _ = stream.set_nodelay(true);
+    if scheme == "http" {
+        return Ok(Stream::Plain(stream));
+    }
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| ConnectError::Address(uri.to_string()))?;
+    let tls = TLS
+        .connect(name, stream)
+        .await
+        .map_err(|error| ConnectError::Tls(host.to_owned(), error))?;
+    Ok(Stream::Tls(Box::new(tls)))
+}
+
+/// Tries the addresses in the resolver's order; the last failure is the one to report.
+async fn connect_first(addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+    let mut failure = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = Some(ConnectError::Connect(*address, error)),
+        }
+    }
+    Err(failure.unwrap_or_else(|| ConnectError::Address(String::new())))
+}
+
+/// A connection, encrypted or not.
+pub enum Stream {
+    /// For `http`.
+    Plain(TcpStream),
+    /// For `https`.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stream::Plain(_) => "Plain",
+            Stream::Tls(_) => "Tls",
+        })
+    }
+}
+
+/// Calls the same method on whichever stream there is.
+macro_rules! either {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream.get_mut() {
+            Stream::Plain($inner) => {
+                let $inner = Pin::new($inner);
+                $call
+            }
+            Stream::Tls($inner) => {
+                let $inner = Pin::new($inner.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+impl tokio::io::AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_read(cx, buffer))
+    }
+}
+
+impl tokio::io::AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, stream => stream.poll_shutdown(cx))
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}

@@ -1,0 +1,19 @@
+//! The network, as `wasi:http/outgoing-handler` sees it: every request of every guest passes [`Egress`].
+//!
+//! ```text
+//! guest ── request ──▶ StepHttp ──▶ granted by name? ──▶ Egress (pool) ──▶ Connector: resolve once, check every
+//!                        │ counts                                         address, connect to exactly that one
+//!                        ▼ notes each refusal, for the sentence that the author reads
+//! ```
+//!
+//! - [`egress`]: what a project keeps: its grants and its connections.
+//! - [`connector`]: from a name to a connected, and if https encrypted, stream.
+//! - [`step`]: what a step keeps: the hooks that `wasi:http` calls.
+//! - [`body`]: reply bodies, with their size and time limits.
+
+pub mod body;
+pub mod connector;
+pub mod egress;
+pub mod step;
+
+pub use egress::Egress;

@@ -1,0 +1,8 @@
+//! What a guest can reach. Each capability is the same room: what a project may grant, what a step keeps, and the
+//! host's side of the interface.
+//!
+//! - [`http`]: the network, through one choke point.
+//! - [`log`]: lines for the step's log, also from a guest's standard output.
+
+pub mod http;
+pub mod log;

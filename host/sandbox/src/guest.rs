@@ -1,0 +1,126 @@
+//! What every store of a step holds, and how it is made: limits, deadlines, and the capabilities that are linked.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::bindings::adaptor::fonio::log::log;
+use crate::capabilities::http::Egress;
+use crate::capabilities::http::step::{Refusals, StepHttp};
+use crate::capabilities::log::{Level, Output, StepLog};
+use crate::meter::{Limiter, Meter};
+
+/// Handles a guest may hold at once.
+const HANDLES_MAX: usize = 4096;
+/// Random bytes a guest may ask for in one call.
+const RANDOM_MAX_BYTES: u64 = 64 << 10;
+
+/// A store whose guest is limited by `meter` and gives way at every tick.
+pub(crate) fn store<T: 'static>(
+    engine: &Engine,
+    data: T,
+    limiter: fn(&mut T) -> &mut Limiter,
+) -> Store<T> {
+    let mut store = Store::new(engine, data);
+    store.limiter(move |data| limiter(data));
+    let meter = Arc::clone(&limiter(store.data_mut()).0);
+    // What one call may copy into the host: no more than the guest itself may have.
+    store.set_hostcall_fuel(usize::try_from(meter.limits().memory_bytes).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |_| {
+        meter.check_cpu()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
+
+/// The store data of an adaptor: plain WASI with nothing granted, `wasi:http` through the choke point, the log.
+pub(crate) struct AdaptorState {
+    pub limiter: Limiter,
+    wasi: WasiCtx,
+    table: ResourceTable,
+    http: WasiHttpCtx,
+    hooks: StepHttp,
+    log: StepLog,
+}
+
+impl AdaptorState {
+    pub fn new(
+        meter: Arc<Meter>,
+        log: StepLog,
+        egress: Egress,
+        refusals: Refusals,
+    ) -> AdaptorState {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES_MAX);
+        let wasi = WasiCtx::builder()
+            .stdout(Output::new(log.clone(), Level::Info))
+            .stderr(Output::new(log.clone(), Level::Warn))
+            .max_random_size(RANDOM_MAX_BYTES)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        let hooks = StepHttp::new(egress, Arc::clone(&meter), refusals);
+        AdaptorState {
+            limiter: Limiter(meter),
+            wasi,
+            table,
+            http: WasiHttpCtx::new(),
+            hooks,
+            log,
+        }
+    }
+}
+
+impl WasiView for AdaptorState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for AdaptorState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.hooks,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
+
+impl log::Host for AdaptorState {
+    fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        write(&self.log, level, &message);
+        Ok(())
+    }
+}
+
+/// A guest's line into the step's log.
+pub(crate) fn write(to: &StepLog, level: log::Level, message: &str) {
+    let level = match level {
+        log::Level::Debug => Level::Debug,
+        log::Level::Info => Level::Info,
+        log::Level::Warn => Level::Warn,
+        log::Level::Error => Level::Error,
+    };
+    to.write(level, message);
+}
+
+/// Everything an adaptor may import.
+pub(crate) fn adaptor_linker(engine: &Engine) -> wasmtime::Result<Linker<AdaptorState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    log::add_to_linker::<_, wasmtime::component::HasSelf<_>>(
+        &mut linker,
+        |state: &mut AdaptorState| state,
+    )?;
+    Ok(linker)
+}

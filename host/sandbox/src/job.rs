@@ -1,0 +1,76 @@
+//! Jobs: compiled when the project loads, to bytecode that each step starts from.
+
+use crate::adaptor::Adaptor;
+use crate::bindings::compiler::exports::fonio::compiler::compile::{Problem, Shift};
+use std::sync::Arc;
+
+pub use fonio_project::COMMON_OPERATIONS;
+
+/// Something wrong with an expression, or worth saying about it. Lines and columns count from 1 in its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobProblem {
+    /// What is wrong.
+    pub message: String,
+    /// The line in the expression.
+    pub line: u32,
+    /// The column, in characters.
+    pub column: u32,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl From<Problem> for JobProblem {
+    fn from(problem: Problem) -> JobProblem {
+        JobProblem {
+            message: problem.message,
+            line: problem.line,
+            column: problem.column,
+            help: problem.help,
+        }
+    }
+}
+
+/// A job that is ready to run.
+#[derive(Debug)]
+pub struct CompiledJob {
+    pub(crate) bytecode: Vec<u8>,
+    pub(crate) shifts: Vec<Shift>,
+    pub(crate) adaptor: Option<Arc<Adaptor>>,
+    /// Worth telling the author, though the job runs.
+    pub warnings: Vec<JobProblem>,
+}
+
+impl CompiledJob {
+    /// The author's position for one in the compiled module.
+    pub(crate) fn authors(&self, line: u32, column: u32) -> (u32, u32) {
+        source_position(&self.shifts, line, column)
+    }
+}
+
+/// Takes off what the compiler inserted before `column` on its line.
+pub(crate) fn source_position(shifts: &[Shift], line: u32, column: u32) -> (u32, u32) {
+    let inserted: i64 = shifts
+        .iter()
+        .filter(|shift| shift.line == line && shift.column <= column)
+        .map(|shift| i64::from(shift.length))
+        .sum();
+    let column = i64::from(column) - inserted;
+    (line, u32::try_from(column.max(1)).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_after_an_insertion_maps_back_to_the_authors_column() {
+        let shifts = [Shift {
+            line: 2,
+            column: 1,
+            length: 24,
+        }];
+        assert_eq!(source_position(&shifts, 2, 30), (2, 6));
+        assert_eq!(source_position(&shifts, 3, 30), (3, 30));
+        assert_eq!(source_position(&shifts, 2, 3), (2, 1));
+    }
+}

@@ -1,0 +1,47 @@
+//! Runs steps in fresh WebAssembly instances within their grants and limits.
+//!
+//! A step's life, and the files in that order:
+//!
+//! ```text
+//!  claim      a place (`Sandbox::run`, step.rs): no more steps at once than the machine has memory for
+//!  instantiate  the runtime from its snapshot (expression.rs), the adaptor at its first call (adaptor.rs),
+//!               each in a store with the step's meter (meter.rs, guest.rs)
+//!  call       the job's bytecode (job.rs); its operations reach the adaptor, the adaptor the capabilities/
+//!  settle     the final state, or a failure that names the place or the limit (step.rs)
+//!  drop       the instances and all they held
+//! ```
+//!
+//! Before that, once per file: code.rs finds or has compiled (in a child, compile.rs) the code of each guest for the
+//! engine (engine.rs). This crate knows nothing of stores or of the formats of project files.
+
+mod adaptor;
+#[allow(
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+mod bindings;
+mod capabilities;
+mod code;
+mod compile;
+mod engine;
+mod expression;
+mod guest;
+mod guests;
+mod job;
+mod measure;
+mod meter;
+mod sandbox;
+mod step;
+
+pub use adaptor::{Adaptor, AdaptorError, Description, Operation, Parameter};
+pub use capabilities::http::Egress;
+pub use capabilities::log::{Level, LogLine};
+pub use code::CodeError;
+pub use compile::{Shape, compile_guest};
+pub use job::{CompiledJob, JobProblem};
+pub use measure::InstanceTime;
+pub use meter::LimitHit;
+pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use step::{FailureKind, StepFailure, StepOutcome, StepRequest, Usage};

@@ -1,0 +1,316 @@
+//! One step: what goes in, what comes out, and how it ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fonio_project::Limits;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::bindings::expression::exports::fonio::expression::engine::{JobError, Operation};
+use crate::capabilities::http::Egress;
+use crate::capabilities::log::{LogLine, StepLog};
+use crate::expression::{AdaptorSlot, DENIED, LIMIT, RuntimeImports};
+use crate::guest::store;
+use crate::job::CompiledJob;
+use crate::meter::{LimitHit, Meter, Metered};
+use crate::{Sandbox, adaptor::trap_reason};
+
+/// A step to run.
+#[derive(Debug)]
+pub struct StepRequest {
+    /// What to run.
+    pub job: Arc<CompiledJob>,
+    /// The state it starts with, as JSON, the credential in `configuration`.
+    pub state: String,
+    /// The network it may use.
+    pub egress: Egress,
+    /// What it may use up.
+    pub limits: Limits,
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub struct StepOutcome {
+    /// The final state as JSON, without `configuration` and `response`; or why there is none.
+    pub result: Result<String, StepFailure>,
+    /// Its lines, in order.
+    pub log: Vec<LogLine>,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// What a step used.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Usage {
+    /// CPU time of all its guests.
+    pub cpu: Duration,
+    /// From start to end.
+    pub wall: Duration,
+    /// The most memory its guests had at once.
+    pub memory_bytes: u64,
+    /// HTTP requests it made.
+    pub requests: u32,
+}
+
+/// What kind of thing went wrong; it decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// The job threw, or another system answered with an error.
+    Job,
+    /// A limit of the sandbox stopped it.
+    Limit,
+    /// It asked for something it is not granted.
+    Denied,
+    /// A guest broke down.
+    Crash,
+    /// It could not be loaded.
+    Load,
+}
+
+/// Why a step failed, for the author, the log and the API alike.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct StepFailure {
+    /// What kind of thing went wrong.
+    pub kind: FailureKind,
+    /// The error's name, as JavaScript has it, or `LimitError`, `Crash`, `LoadError`.
+    pub name: String,
+    /// The sentence.
+    pub message: String,
+    /// An adaptor's code, for example `404`, or the limit's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Fields of the error that was thrown.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
+    /// Line and column in the expression, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<(u32, u32)>,
+    /// The state as the failing operation received it, as JSON.
+    #[serde(skip)]
+    pub state: Option<String>,
+}
+
+impl StepFailure {
+    /// A failure without a place in the expression.
+    pub fn new(kind: FailureKind, name: &str, message: impl Into<String>) -> StepFailure {
+        let (code, details, position, state) = (None, Map::new(), None, None);
+        StepFailure {
+            kind,
+            name: name.into(),
+            message: message.into(),
+            code,
+            details,
+            position,
+            state,
+        }
+    }
+
+    /// 1 the job failed, 3 the sandbox stopped it, 10 it could not be loaded.
+    pub fn exit_code(&self) -> i32 {
+        match self.kind {
+            FailureKind::Job | FailureKind::Crash => 1,
+            FailureKind::Limit | FailureKind::Denied => 3,
+            FailureKind::Load => 10,
+        }
+    }
+
+    fn limit(hit: &LimitHit) -> StepFailure {
+        let mut failure = StepFailure::new(FailureKind::Limit, "LimitError", hit.to_string());
+        failure.code = Some(hit.name.into());
+        failure
+    }
+}
+
+impl Sandbox {
+    /// Runs one step in fresh instances and gives them back before it returns.
+    ///
+    /// Waits for a place first: no more steps run at once than [`crate::SandboxOptions::steps`].
+    pub async fn run(&self, request: StepRequest) -> StepOutcome {
+        let _place = self.places.acquire().await;
+        let started = Instant::now();
+        let log = StepLog::new(request.limits.log_bytes);
+        let meter = Meter::new(request.limits);
+        let wall_time = request.limits.wall_time;
+        let work = Metered::new(
+            Arc::clone(&meter),
+            self.run_guests(request, Arc::clone(&meter), log.clone()),
+        );
+        let result = match tokio::time::timeout(wall_time, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let hit = meter.record("wall_time");
+                Err(StepFailure::limit(&hit))
+            }
+        };
+        let usage = Usage {
+            cpu: meter.cpu(),
+            wall: started.elapsed(),
+            memory_bytes: meter.memory_peak_bytes(),
+            requests: meter.requests(),
+        };
+        StepOutcome {
+            result,
+            log: log.finish(),
+            usage,
+        }
+    }
+
+    async fn run_guests(
+        &self,
+        request: StepRequest,
+        meter: Arc<Meter>,
+        log: StepLog,
+    ) -> Result<String, StepFailure> {
+        let StepRequest {
+            job, state, egress, ..
+        } = request;
+        let slot = job.adaptor.clone().map(|adaptor| AdaptorSlot {
+            engine: self.engine.clone(),
+            adaptor,
+            egress,
+            live: None,
+        });
+        let imports = RuntimeImports::new(Arc::clone(&meter), log, slot);
+        let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
+        let broken = |error: &wasmtime::Error| guest_failure(error, &meter);
+        let runtime = self
+            .runtime
+            .instantiate_async(&mut store)
+            .await
+            .map_err(|error| broken(&error))?;
+        let input = crate::bindings::expression::exports::fonio::expression::engine::Job {
+            bytecode: job.bytecode.clone(),
+            operations: operations(&job),
+            state,
+        };
+        let answer = runtime
+            .fonio_expression_engine()
+            .call_run(&mut store, &input)
+            .await
+            .map_err(|error| broken(&error))?;
+        match answer {
+            Ok(state) => within_output(state, &meter),
+            Err(error) => Err(job_failure(
+                error,
+                &job,
+                meter.limits().output_bytes,
+                store.data().refused.as_deref(),
+            )),
+        }
+    }
+}
+
+fn operations(job: &CompiledJob) -> Vec<Operation> {
+    let Some(adaptor) = &job.adaptor else {
+        return Vec::new();
+    };
+    let described = adaptor.description().operations.iter();
+    described
+        .map(|operation| Operation {
+            name: operation.name.clone(),
+            parameters: u32::try_from(operation.parameters.len()).unwrap_or(u32::MAX),
+            options: operation.options(),
+        })
+        .collect()
+}
+
+fn within_output(state: String, meter: &Meter) -> Result<String, StepFailure> {
+    if state.len() as u64 <= meter.limits().output_bytes {
+        return is_json(state);
+    }
+    Err(StepFailure::limit(&meter.record("output")))
+}
+
+/// What is stored as a state is JSON, whatever the guest says: the next step and every reader count on it.
+fn is_json(state: String) -> Result<String, StepFailure> {
+    stored_state(state).map_err(|error| {
+        let said = format!("the final state is not JSON: {error}");
+        StepFailure::new(FailureKind::Crash, "Crash", said)
+    })
+}
+
+/// Without `configuration` and `response`, which the runtime has taken off already: a job can trick the runtime, which
+/// it shares an engine with, but not the host.
+fn stored_state(state: String) -> Result<String, serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Kept {
+        configuration: Option<IgnoredAny>,
+        response: Option<IgnoredAny>,
+    }
+    match serde_json::from_str::<Kept>(&state) {
+        Ok(Kept {
+            configuration: None,
+            response: None,
+        }) => return Ok(state),
+        // No object, or one in which a name is there twice.
+        Err(_) if serde_json::from_str::<Map<String, Value>>(&state).is_err() => {
+            return serde_json::from_str::<IgnoredAny>(&state).map(|_| state);
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let mut fields: Map<String, Value> = serde_json::from_str(&state)?;
+    fields.remove("configuration");
+    fields.remove("response");
+    Ok(Value::Object(fields).to_string())
+}
+
+/// A trap: a limit, or a guest that broke down.
+fn guest_failure(error: &wasmtime::Error, meter: &Meter) -> StepFailure {
+    if let Some(hit) = meter.hit() {
+        return StepFailure::limit(&hit);
+    }
+    tracing::debug!(?error, "a guest trapped");
+    StepFailure::new(
+        FailureKind::Crash,
+        "Crash",
+        format!(
+            "the sandboxed program broke down: {}",
+            trap_reason(error, None)
+        ),
+    )
+}
+
+/// What is kept of an error. A job decides how long its messages are; the log, the page and the next job bear it.
+const MESSAGE_MAX_BYTES: usize = 8 << 10;
+const NAME_MAX_BYTES: usize = 256;
+const DETAILS_MAX_BYTES: usize = 64 << 10;
+
+/// The beginning of a text, cut between characters.
+fn bounded(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// An error that the job let go: its own, its adaptor's, or the host's refusal seen through the adaptor.
+fn job_failure(
+    error: JobError,
+    job: &CompiledJob,
+    output_bytes: u64,
+    refused: Option<&str>,
+) -> StepFailure {
+    let by_host = refused == Some(error.message.as_str());
+    let kind = match error.code.as_deref() {
+        Some(LIMIT) if by_host => FailureKind::Limit,
+        Some(DENIED) if by_host => FailureKind::Denied,
+        _ => FailureKind::Job,
+    };
+    let details = match serde_json::from_str(bounded(&error.details, DETAILS_MAX_BYTES)) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let state = error
+        .state
+        .filter(|state| state.len() as u64 <= output_bytes);
+    StepFailure {
+        kind,
+        name: bounded(&error.name, NAME_MAX_BYTES).to_owned(),
+        message: bounded(&error.message, MESSAGE_MAX_BYTES).to_owned(),
+        code: error
+            .code
+            .map(|code| bounded(&code, NAME_MAX_BYTES).to_owned()),
+        details,
+        position: error.at.map(|at| job.authors(at.line, at.column)),
+        state: state.and_then(|state| stored_state(state).ok()),
+    }
+}
