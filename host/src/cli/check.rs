@@ -1,0 +1,78 @@
+//! `fonio check`.
+
+use std::path::PathBuf;
+
+use anstream::println;
+use clap::{Args, ValueEnum};
+use fonio_project::{Problem, Severity};
+use serde_json::json;
+
+use super::{Exit, Failure, paint, sandbox};
+use crate::host::load_project;
+use crate::live::Live;
+
+/// Finds every problem in a project, each with its file, line and column and what would help.
+///
+/// Reads the project, loads its adaptors and compiles its jobs, as `serve` would, and runs nothing.
+/// Exits 0 when there is no error (warnings are no errors), 1 when there is.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The project's directory.
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// How to print the problems.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+impl Check {
+    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+        let loaded = load_project(&self.dir).await;
+        let (problems, summary) = match loaded.project {
+            None => (loaded.problems, "the project cannot be loaded".to_owned()),
+            Some(project) => {
+                let sandbox = sandbox::start().await?;
+                let live = Live::load(project, loaded.problems, &sandbox, None).await;
+                let summary = [
+                    paint::count(live.project.jobs.len(), "job"),
+                    paint::count(live.project.triggers.len(), "trigger"),
+                    paint::count(live.project.credentials.len(), "credential"),
+                ];
+                (live.problems, summary.join(", "))
+            }
+        };
+        let errors = problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
+        match self.format {
+            Format::Json => println!("{}", json!({ "ok": errors == 0, "problems": problems })),
+            Format::Text => print(&problems, errors, &summary),
+        }
+        Ok(if errors == 0 {
+            Exit::Success
+        } else {
+            Exit::Failed
+        })
+    }
+}
+
+fn print(problems: &[Problem], errors: usize, summary: &str) {
+    for problem in problems {
+        paint::problem(problem);
+    }
+    let warnings = problems.len() - errors;
+    println!(
+        "{summary}: {}, {}",
+        paint::count(errors, "error"),
+        paint::count(warnings, "warning")
+    );
+}

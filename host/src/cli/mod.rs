@@ -1,0 +1,128 @@
+//! What a person types.
+
+mod adaptor;
+mod check;
+pub mod paint;
+mod run;
+mod sandbox;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fonio_sandbox::Shape;
+
+/// Runs an organisation's integrations, every connector in a WebAssembly sandbox.
+///
+/// A project is a directory: project.yaml with jobs, triggers and credentials, jobs/*.js, adaptors/*.wasm, and
+/// fonio.toml, which says what they may reach. Start with `fonio check DIR`, then `fonio serve DIR`.
+#[derive(Debug, Parser)]
+#[command(name = "fonio", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Run(run::Run),
+    Check(check::Check),
+    /// What adaptors there are, and what a file wants before anyone trusts it.
+    #[command(subcommand)]
+    Adaptor(adaptor::AdaptorCommand),
+    /// Compiles one guest within limits; the host starts this as a child of its own.
+    #[command(hide = true)]
+    CompileGuest {
+        shape: String,
+        source: PathBuf,
+        output: PathBuf,
+    },
+}
+
+/// How a command ends; the numbers are in docs/limits.md and in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0.
+    Success,
+    /// 1: the job failed, the project has errors, or the host could not go on.
+    Failed,
+    /// 2: wrong use.
+    Usage,
+    /// 3: a limit or a denied capability stopped the job.
+    Stopped,
+    /// 10: it could not be loaded.
+    NotLoaded,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Success => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Stopped => 3,
+            Exit::NotLoaded => 10,
+        })
+    }
+}
+
+/// A command that could not do its work: how it ends, and what to say.
+#[derive(Debug)]
+pub(crate) struct Failure(pub Exit, pub String);
+
+impl Failure {
+    pub(crate) fn usage(said: impl Into<String>) -> Failure {
+        Failure(Exit::Usage, said.into())
+    }
+
+    pub(crate) fn failed(said: impl ToString) -> Failure {
+        Failure(Exit::Failed, said.to_string())
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    paint::start_tracing();
+    let result = match cli.command {
+        Command::CompileGuest {
+            shape,
+            source,
+            output,
+        } => compile_guest(&shape, &source, &output),
+        Command::Serve(serve) => on_runtime(serve.execute()),
+        Command::Run(run) => on_runtime(run.execute()),
+        Command::Check(check) => on_runtime(check.execute()),
+        Command::Adaptor(adaptor) => on_runtime(adaptor.execute()),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Failure(exit, said)) => {
+            paint::error(&said);
+            exit.into()
+        }
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?
+        .block_on(work)
+}
+
+fn compile_guest(
+    shape: &str,
+    source: &std::path::Path,
+    output: &std::path::Path,
+) -> Result<Exit, Failure> {
+    let shape = Shape::from_name(shape)
+        .ok_or_else(|| Failure::usage(format!("{shape} is not a shape of guest")))?;
+    fonio_sandbox::compile_guest(shape, source, output)
+        .map_err(|error| Failure(Exit::NotLoaded, format!("{error:#}")))?;
+    Ok(Exit::Success)
+}

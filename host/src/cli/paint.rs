@@ -1,0 +1,62 @@
+//! What a person sees: colours only on a terminal, results on standard output, everything else on standard error.
+
+use anstream::{eprint, eprintln};
+use anstyle::{AnsiColor, Style};
+use fonio_project::{Problem, Severity};
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const GREEN: Style = AnsiColor::Green.on_default();
+
+/// The log of the program itself, as `FONIO_LOG` asks (for example `debug`); warnings and errors by default.
+pub(crate) fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FONIO_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .without_time()
+        .init();
+}
+
+/// Why a command failed.
+pub(crate) fn error(said: &str) {
+    eprintln!("{RED}error{RED:#}{BOLD}:{BOLD:#} {said}");
+}
+
+/// Something that happened, in a line.
+pub(crate) fn event(what: &str, detail: &str) {
+    eprintln!("{GREEN}{what:>12}{GREEN:#} {detail}");
+}
+
+/// A line of a job's log.
+pub(crate) fn log_line(level: fonio_sandbox::Level, message: &str) {
+    let style = match level {
+        fonio_sandbox::Level::Debug => DIM,
+        fonio_sandbox::Level::Info => Style::new(),
+        fonio_sandbox::Level::Warn => YELLOW,
+        fonio_sandbox::Level::Error => RED,
+    };
+    eprintln!("{style}{:>5}{style:#} {message}", level.as_str());
+}
+
+/// A problem in a project: what, where, the line itself, what to do.
+pub(crate) fn problem(problem: &Problem) {
+    let (style, word) = match problem.severity {
+        Severity::Error => (RED, "error"),
+        Severity::Warning => (YELLOW, "warning"),
+    };
+    let text = problem.to_string();
+    // The plain text begins with the same word; only that word is coloured.
+    let rest = text.strip_prefix(word).unwrap_or(&text);
+    eprint!("{style}{word}{style:#}{rest}\n\n");
+}
+
+/// A count with its noun.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

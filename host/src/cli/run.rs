@@ -1,0 +1,355 @@
+//! `fonio run`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anstream::println;
+use clap::Args;
+use fonio_project::{
+    AdaptorName, Grants, Limits, Problem, Project, Severity, origins_of_credential,
+};
+use fonio_sandbox::{Adaptor, CompiledJob, Egress, JobProblem, Sandbox, StepOutcome, StepRequest};
+use serde_json::{Value, json};
+
+use super::{Exit, Failure, adaptor, paint, sandbox};
+use crate::host::load_project;
+use crate::live::{Adaptors, Live};
+
+/// Runs one job, here and now, in the sandbox that `serve` uses.
+///
+/// The final state goes to standard output or to OUT, the job's log to standard error. The job may reach what the
+/// project grants (--project, or fonio.toml in this directory), what --allow names, and the credential's own system.
+///
+/// Exits 0 on success, 1 when the job failed, 2 on wrong use, 3 when a limit or a denied capability stopped it, and 10
+/// when it could not be loaded.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A JavaScript file, or with --project the name of a job.
+    #[arg(value_name = "JOB")]
+    job: String,
+    /// The adaptor: a name (`http` stands for `@openfn/language-http`) or a `.wasm` file
+    /// [default: the common operations alone].
+    #[arg(short, long, value_name = "ADAPTOR")]
+    adaptor: Vec<String>,
+    /// The state to start with, from a JSON file.
+    #[arg(short, long, value_name = "STATE.json", conflicts_with = "state_json")]
+    state: Option<PathBuf>,
+    /// The state to start with, as JSON.
+    #[arg(short = 'S', long, value_name = "JSON")]
+    state_json: Option<String>,
+    /// The credential: a JSON file that becomes `state.configuration`.
+    #[arg(short, long, value_name = "CREDENTIAL.json")]
+    credential: Option<PathBuf>,
+    /// Where to write the final state [default: standard output].
+    #[arg(short, long, value_name = "OUT.json")]
+    output: Option<PathBuf>,
+    /// The project whose adaptors, grants, limits and credentials to use.
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// One more origin that the job may reach, for example https://dhis2.example.org.
+    #[arg(long, value_name = "ORIGIN")]
+    allow: Vec<String>,
+}
+
+/// A job with everything it needs.
+struct Prepared {
+    file: PathBuf,
+    source: String,
+    code: Arc<CompiledJob>,
+    grants: Grants,
+    limits: Limits,
+    configuration: Option<Value>,
+}
+
+impl Run {
+    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+        let state = self.initial_state()?;
+        let sandbox = sandbox::start().await?;
+        let prepared = match &self.project {
+            Some(dir) => self.prepare_in_project(&sandbox, dir).await?,
+            None => self.prepare_file(&sandbox, Path::new(".")).await?,
+        };
+        let state = self.with_configuration(state, prepared.configuration.clone())?;
+        let grants = self.grants(&prepared, &state)?;
+        let request = StepRequest {
+            job: Arc::clone(&prepared.code),
+            state: state.to_string(),
+            egress: Egress::new(grants),
+            limits: prepared.limits,
+        };
+        self.finish(&prepared, sandbox.run(request).await)
+    }
+
+    fn initial_state(&self) -> Result<Value, Failure> {
+        let (from, text) = match (&self.state, &self.state_json) {
+            (Some(path), _) => (path.display().to_string(), read(path)?),
+            (None, Some(text)) => ("-S".to_owned(), text.clone()),
+            (None, None) => return Ok(json!({})),
+        };
+        let state: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::usage(format!("the state in {from} is not JSON: {error}")))?;
+        if state.is_object() {
+            Ok(state)
+        } else {
+            Err(Failure::usage(format!(
+                "the state in {from} is not a JSON object"
+            )))
+        }
+    }
+
+    /// A job of a project by name, or a file with the project's adaptors, grants and limits.
+    async fn prepare_in_project(&self, sandbox: &Sandbox, dir: &Path) -> Result<Prepared, Failure> {
+        let loaded = load_project(dir).await;
+        let Some(project) = loaded.project else {
+            for problem in &loaded.problems {
+                paint::problem(problem);
+            }
+            return Err(Failure(
+                Exit::NotLoaded,
+                format!("the project in {} cannot be loaded", dir.display()),
+            ));
+        };
+        let Some(job) = project.job(&self.job).cloned() else {
+            return self.prepare_file_in_project(sandbox, project).await;
+        };
+        let live = Live::load(project, loaded.problems, sandbox, None).await;
+        let ready = live
+            .job(&job.name)
+            .map(|live| live.ready().map(|(code, _)| (code, live)));
+        let (code, live_job) = match ready {
+            Some(Ok(ready)) => ready,
+            Some(Err(failure)) => return Err(Failure(Exit::NotLoaded, failure.message)),
+            None => {
+                return Err(Failure(
+                    Exit::NotLoaded,
+                    format!("the job {} is not in the project", job.name),
+                ));
+            }
+        };
+        Ok(Prepared {
+            file: job.expression.file.clone(),
+            source: job.expression.source.clone(),
+            code,
+            grants: live.project.grants_for(&job),
+            limits: live_job.limits,
+            configuration: live_job.configuration.clone(),
+        })
+    }
+
+    async fn prepare_file_in_project(
+        &self,
+        sandbox: &Sandbox,
+        project: Project,
+    ) -> Result<Prepared, Failure> {
+        if !Path::new(&self.job).is_file() {
+            let names: Vec<&str> = project.jobs.iter().map(|job| job.name.as_str()).collect();
+            let said = format!(
+                "{} is neither a job of the project nor a file; its jobs are {}",
+                self.job,
+                names.join(", ")
+            );
+            return Err(Failure::usage(said));
+        }
+        let dir = project.dir.clone();
+        self.prepare_file(sandbox, &dir).await
+    }
+
+    async fn prepare_file(&self, sandbox: &Sandbox, dir: &Path) -> Result<Prepared, Failure> {
+        let file = PathBuf::from(&self.job);
+        let source = read(&file)?;
+        let (adaptor, name) = self.load_adaptor(sandbox, dir).await?;
+        let (settings, problems) = fonio_project::load_settings(dir);
+        for problem in &problems {
+            paint::problem(problem);
+        }
+        let settings = settings.filter(|_| !problems.iter().any(Problem::is_error));
+        let settings = settings.ok_or_else(|| {
+            Failure(
+                Exit::NotLoaded,
+                "fonio.toml cannot be understood".to_owned(),
+            )
+        })?;
+        let label = file.file_stem().map_or_else(
+            || "job".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        );
+        let code = sandbox
+            .load_job(&label, &source, adaptor)
+            .await
+            .map_err(|found| not_loaded(&file, &source, &found))?;
+        for warning in &code.warnings {
+            paint::problem(&problem(&file, &source, warning, Severity::Warning));
+        }
+        let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
+        Ok(Prepared {
+            file,
+            source,
+            code: Arc::new(code),
+            grants,
+            limits: settings.limits,
+            configuration: None,
+        })
+    }
+
+    /// The adaptor and the full name that `[adaptors.<name>]` stands for.
+    async fn load_adaptor(
+        &self,
+        sandbox: &Sandbox,
+        dir: &Path,
+    ) -> Result<(Option<Arc<Adaptor>>, Option<String>), Failure> {
+        let mut found = None;
+        for named in &self.adaptor {
+            let this = if Path::new(named)
+                .extension()
+                .is_some_and(|extension| extension == "wasm")
+            {
+                let adaptor = Arc::new(adaptor::load(sandbox, Path::new(named)).await?);
+                let name: AdaptorName = adaptor
+                    .description()
+                    .name
+                    .parse()
+                    .map_err(Failure::failed)?;
+                Some((adaptor, name.name))
+            } else {
+                self.named_adaptor(sandbox, dir, named).await?
+            };
+            if found.is_some() && this.is_some() {
+                return Err(Failure::usage(
+                    "a job has one adaptor beside the common operations; name one with -a",
+                ));
+            }
+            found = found.or(this);
+        }
+        Ok(found.map_or((None, None), |(adaptor, name)| (Some(adaptor), Some(name))))
+    }
+
+    async fn named_adaptor(
+        &self,
+        sandbox: &Sandbox,
+        dir: &Path,
+        named: &str,
+    ) -> Result<Option<(Arc<Adaptor>, String)>, Failure> {
+        let name: AdaptorName = named
+            .parse()
+            .map_err(|error| Failure::usage(format!("{named}: {error}")))?;
+        let mut problems = Vec::new();
+        let adaptors = Adaptors::load(dir, sandbox, None, &mut problems).await;
+        for problem in &problems {
+            paint::problem(problem);
+        }
+        match adaptors.find(&name) {
+            Ok(found) => Ok(found.map(|loaded| (Arc::clone(&loaded.adaptor), name.name.clone()))),
+            Err((message, help)) => Err(Failure(Exit::NotLoaded, format!("{message}\n  = {help}"))),
+        }
+    }
+
+    /// The credential file wins over what the state brings, and that over the project's.
+    fn with_configuration(
+        &self,
+        mut state: Value,
+        project: Option<Value>,
+    ) -> Result<Value, Failure> {
+        let given = match &self.credential {
+            Some(path) => Some(
+                serde_json::from_str::<Value>(&read(path)?).map_err(|error| {
+                    Failure::usage(format!(
+                        "the credential in {} is not JSON: {error}",
+                        path.display()
+                    ))
+                })?,
+            ),
+            None => None,
+        };
+        let kept = state
+            .get("configuration")
+            .filter(|kept| !kept.is_null())
+            .cloned();
+        state["configuration"] = given.or(kept).or(project).unwrap_or(Value::Null);
+        Ok(state)
+    }
+
+    fn grants(&self, prepared: &Prepared, state: &Value) -> Result<Grants, Failure> {
+        let mut more = state["configuration"]
+            .as_object()
+            .map(origins_of_credential)
+            .unwrap_or_default();
+        for origin in &self.allow {
+            more.push(
+                origin
+                    .parse()
+                    .map_err(|error| Failure::usage(format!("--allow {origin}: {error}")))?,
+            );
+        }
+        Ok(prepared.grants.clone().and(more))
+    }
+
+    fn finish(&self, prepared: &Prepared, outcome: StepOutcome) -> Result<Exit, Failure> {
+        for line in &outcome.log {
+            paint::log_line(line.level, &line.message);
+        }
+        let state = match outcome.result {
+            Ok(state) => state,
+            Err(failure) => {
+                let mut said = format!("{}: {}", failure.name, failure.message);
+                if let Some((line, column)) = failure.position {
+                    let source = prepared
+                        .source
+                        .lines()
+                        .nth(line as usize - 1)
+                        .unwrap_or_default();
+                    said += &format!(
+                        "\n  --> {}:{line}:{column}\n   | {}",
+                        prepared.file.display(),
+                        source.trim_end()
+                    );
+                }
+                let exit = match failure.exit_code() {
+                    3 => Exit::Stopped,
+                    10 => Exit::NotLoaded,
+                    _ => Exit::Failed,
+                };
+                return Err(Failure(exit, said));
+            }
+        };
+        let value: Value = serde_json::from_str(&state).map_err(Failure::failed)?;
+        let text = serde_json::to_string_pretty(&value).map_err(Failure::failed)?;
+        match &self.output {
+            None => println!("{text}"),
+            Some(path) => fs::write(path, text + "\n").map_err(|error| {
+                Failure::failed(format!("{} cannot be written: {error}", path.display()))
+            })?,
+        }
+        Ok(Exit::Success)
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+fn problem(file: &Path, source: &str, found: &JobProblem, severity: Severity) -> Problem {
+    Problem {
+        severity,
+        file: file.to_path_buf(),
+        line: found.line,
+        column: found.column,
+        message: found.message.clone(),
+        help: found.help.clone(),
+        source_line: source
+            .lines()
+            .nth(found.line as usize - 1)
+            .map(str::to_owned),
+    }
+}
+
+fn not_loaded(file: &Path, source: &str, found: &[JobProblem]) -> Failure {
+    for each in found {
+        paint::problem(&problem(file, source, each, Severity::Error));
+    }
+    Failure(
+        Exit::NotLoaded,
+        format!("{} could not be loaded", file.display()),
+    )
+}

@@ -1,0 +1,221 @@
+//! `fonio serve`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anstream::println;
+use clap::Args;
+use fonio_store::{Store, StoreOptions};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{Exit, Failure, paint, sandbox};
+use crate::host::{Host, Reload};
+use crate::{reload, repeater, runner, server};
+
+/// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
+///
+/// Runs and their logs are on the page at /, problems of the project there and here. SIGTERM and Ctrl-C let what runs
+/// finish and exit 0. SIGHUP reloads the project at once.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The project's directory [default: $PROJECT_DIR, else the current directory].
+    dir: Option<PathBuf>,
+    /// Where to listen, an IP address and a port
+    /// [default: 127.0.0.1:$PORT, PORT being 4001 unless the environment or .env sets it].
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Where messages, runs and logs are kept [default: DIR/.fonio].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How many steps may wait; the inbox answers 503 while more do.
+    #[arg(long, value_name = "STEPS", default_value_t = StoreOptions::default().queue_max)]
+    queue: u64,
+}
+
+impl Serve {
+    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+        let dir = project_dir(self.dir)?;
+        let data = self.data.unwrap_or_else(|| dir.join(".fonio"));
+        let store = Store::open(
+            &data,
+            StoreOptions {
+                queue_max: self.queue,
+            },
+        )
+        .map_err(Failure::failed)?;
+        let sandbox = sandbox::start().await?;
+        let host = Arc::new(Host::new(dir, store, sandbox));
+        let outcome = host.reload().await;
+        require_environment(&host)?;
+        let listener = listen(&host, self.listen).await?;
+        let signals = Signals::catch()?;
+        announce(&host, &listener, &outcome)?;
+        serve(host, listener, signals, steps_runtime()?).await;
+        Ok(Exit::Success)
+    }
+}
+
+/// Everything that serves, from here until a signal.
+async fn serve(host: Arc<Host>, listener: TcpListener, signals: Signals, steps: Runtime) {
+    let (hint, hints) = mpsc::channel(16);
+    let server = tokio::spawn(server::run(Arc::clone(&host), listener));
+    let runner = tokio::spawn(runner::run(
+        Arc::clone(&host),
+        sandbox::STEPS,
+        steps.handle().clone(),
+    ));
+    let repeater = tokio::spawn(repeater::run(Arc::clone(&host)));
+    let reloader = tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone()));
+    signals.stop(hint).await;
+    paint::event("stopping", "finishing what runs");
+    host.stop();
+    for task in [server, runner, repeater, reloader] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a part of the host broke down");
+        }
+    }
+    host.store.close().await;
+    steps.shutdown_background();
+}
+
+/// Steps run on threads of their own, which give way to those of the server: with eight jobs that only computed, a
+/// message waited 250 ms to be accepted while they shared threads, and 0.3 ms without them.
+fn steps_runtime() -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .thread_name("steps")
+        .enable_all()
+        .on_thread_start(|| {
+            // Of this thread alone, as Linux has it. Where it is not allowed, the server merely has no advantage.
+            let _ = rustix::process::setpriority_process(None, STEPS_NICENESS);
+        });
+    builder
+        .build()
+        .map_err(|error| Failure::failed(format!("no threads could be started: {error}")))
+}
+
+/// 10 of 19: a tenth of the share of a thread that does not give way.
+const STEPS_NICENESS: i32 = 10;
+
+/// The signals that steer the host. They are caught from the moment this is made, which is before anybody is told
+/// that the host is there.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Signals, Failure> {
+        let catch = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))
+        };
+        Ok(Signals {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
+
+    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload.
+    async fn stop(mut self, hint: mpsc::Sender<()>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let _ = hint.try_send(());
+                }
+            }
+        }
+    }
+}
+
+/// DIR, else `PROJECT_DIR` from the environment or from `.env` here, else here.
+fn project_dir(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let dir = named
+        .or_else(|| std::env::var_os("PROJECT_DIR").map(PathBuf::from))
+        .or_else(|| fonio_project::load_environment(Path::new("."), &|_| None).project_dir)
+        .unwrap_or_else(|| PathBuf::from("."));
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    Err(Failure::usage(format!(
+        "{} is not a directory; name the project's directory: fonio serve DIR",
+        dir.display()
+    )))
+}
+
+async fn listen(host: &Host, asked: Option<String>) -> Result<TcpListener, Failure> {
+    let port = || match host.live() {
+        Some(live) => live.project.environment.port,
+        None => fonio_project::DEFAULT_PORT,
+    };
+    let address = asked.unwrap_or_else(|| format!("127.0.0.1:{}", port()));
+    if !address.contains(':') {
+        return Err(Failure::usage(format!(
+            "--listen takes HOST:PORT, for example 127.0.0.1:{address}"
+        )));
+    }
+    TcpListener::bind(&address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}. Choose another with --listen HOST:PORT, or set PORT"
+        ))
+    })
+}
+
+/// A setting in the environment that is wrong cannot be mended by editing files.
+fn require_environment(host: &Host) -> Result<(), Failure> {
+    let problems = host.problems();
+    let wrong = problems.iter().find(|problem| {
+        problem.is_error() && problem.file == Path::new(fonio_project::ENVIRONMENT)
+    });
+    match wrong {
+        None => Ok(()),
+        Some(problem) => Err(Failure::usage(problem.to_string())),
+    }
+}
+
+fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(), Failure> {
+    let address = listener.local_addr().map_err(Failure::failed)?;
+    if let Some(live) = host.live() {
+        let jobs = paint::count(live.project.jobs.len(), "job");
+        let adaptors = paint::count(live.adaptors().0.len(), "adaptor");
+        paint::event(
+            "project",
+            &format!(
+                "{} in {}: {jobs}, {adaptors}",
+                live.project.id,
+                host.dir.display()
+            ),
+        );
+    }
+    if *outcome == Reload::Kept {
+        paint::event(
+            "not ready",
+            "the project cannot be loaded; nothing is accepted until its files are mended",
+        );
+    }
+    for problem in host.problems().iter() {
+        paint::problem(problem);
+    }
+    let recovered = host.store.recovered();
+    if recovered > 0 {
+        let recovered = usize::try_from(recovered).unwrap_or(usize::MAX);
+        paint::event(
+            "recovered",
+            &format!(
+                "{} that ran when the host last stopped",
+                paint::count(recovered, "step")
+            ),
+        );
+    }
+    println!("listening on http://{address}");
+    paint::event("inbox", &format!("POST http://{address}/inbox"));
+    paint::event("page", &format!("http://{address}/"));
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! The running host: the live project, the store and the sandbox, and what happened to them lately.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use fonio_project::Problem;
+use fonio_sandbox::Sandbox;
+use fonio_store::Store;
+use tokio::sync::{Mutex, watch};
+
+use crate::live::{Live, adaptor_files_stamp};
+use crate::receiver::Intake;
+
+/// Shared by everything that serves.
+pub struct Host {
+    /// The project's directory.
+    pub dir: PathBuf,
+    /// Messages, runs, steps, dataclips, logs.
+    pub store: Store,
+    /// Where steps run.
+    pub sandbox: Sandbox,
+    /// The project as it runs; none before the first one that could be understood.
+    live: ArcSwapOption<Live>,
+    /// What is wrong with the files as they are now, whether or not an older version serves.
+    problems: ArcSwapOption<Vec<Problem>>,
+    /// Counts every swap of the project.
+    generation: watch::Sender<u64>,
+    /// One reload at a time, so that an older one cannot overtake a newer; and what the last one saw.
+    reloading: Mutex<Option<Seen>>,
+    /// Room for bodies on their way in.
+    pub intake: Intake,
+    /// Figures for `/metrics`.
+    pub figures: Figures,
+    stop: watch::Sender<bool>,
+}
+
+/// What `/metrics` counts beside what the store knows.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Messages accepted since the start.
+    pub accepted: AtomicU64,
+    /// Requests to the inbox that were refused, whatever the reason.
+    pub refused: AtomicU64,
+    /// Steps that succeeded.
+    pub steps_succeeded: AtomicU64,
+    /// Steps that failed.
+    pub steps_failed: AtomicU64,
+    /// CPU time of all guests, in microseconds.
+    pub guest_cpu_us: AtomicU64,
+    /// Reloads that swapped the project.
+    pub reloads: AtomicU64,
+    /// Reloads that left the old project in place.
+    pub reloads_failed: AtomicU64,
+}
+
+impl Figures {
+    /// Adds one.
+    pub fn count(figure: &AtomicU64) {
+        figure.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Files as a reload found them; the same again need no reload.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    fingerprint: Option<String>,
+    problems: Vec<Problem>,
+    adaptors: String,
+}
+
+/// How a reload ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// Nothing in the files had changed.
+    Unchanged,
+    /// The new project serves; how many errors it has in jobs or adaptors that kept their old version.
+    Swapped {
+        /// Errors in the new files.
+        errors: usize,
+    },
+    /// The project file cannot be understood; the old one goes on.
+    Kept,
+}
+
+impl Host {
+    /// A host without a project; [`Host::reload`] gives it one.
+    pub fn new(dir: PathBuf, store: Store, sandbox: Sandbox) -> Host {
+        Host {
+            dir,
+            store,
+            sandbox,
+            live: ArcSwapOption::empty(),
+            problems: ArcSwapOption::empty(),
+            generation: watch::Sender::new(0),
+            reloading: Mutex::new(None),
+            intake: Intake::default(),
+            figures: Figures::default(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// The project as it runs now. A step keeps the one it started with.
+    pub fn live(&self) -> Option<Arc<Live>> {
+        self.live.load_full()
+    }
+
+    /// What is wrong with the files as they are now.
+    pub fn problems(&self) -> Arc<Vec<Problem>> {
+        self.problems.load_full().unwrap_or_default()
+    }
+
+    /// Reads the files again and, if they can be understood, swaps the project.
+    pub async fn reload(&self) -> Reload {
+        let mut last = self.reloading.lock().await;
+        let loaded = load_project(&self.dir).await;
+        let seen = Seen {
+            fingerprint: loaded
+                .project
+                .as_ref()
+                .map(|project| project.fingerprint.clone()),
+            problems: loaded.problems.clone(),
+            adaptors: adaptor_files_stamp(&self.dir),
+        };
+        if last.as_ref() == Some(&seen) {
+            return Reload::Unchanged;
+        }
+        *last = Some(seen);
+        // A project with errors in its own files is not served in part: a message could match a job that is left out.
+        let understood = !loaded.has_errors();
+        let Some(project) = loaded.project.filter(|_| understood) else {
+            self.problems.store(Some(Arc::new(loaded.problems)));
+            Figures::count(&self.figures.reloads_failed);
+            return Reload::Kept;
+        };
+        let old = self.live();
+        let live = Live::load(project, loaded.problems, &self.sandbox, old.as_deref()).await;
+        let errors = live
+            .problems
+            .iter()
+            .filter(|problem| problem.severity == fonio_project::Severity::Error)
+            .count();
+        self.problems.store(Some(Arc::new(live.problems.clone())));
+        self.live.store(Some(Arc::new(live)));
+        self.generation.send_modify(|generation| *generation += 1);
+        if old.is_some() {
+            Figures::count(&self.figures.reloads);
+        }
+        Reload::Swapped { errors }
+    }
+
+    /// Sees every swap of the project.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Resolves once there is a project to serve.
+    pub async fn serving(&self) {
+        // The sender lives as long as `self`, so waiting can only end with a project.
+        let _ = self
+            .generations()
+            .wait_for(|generation| *generation > 0)
+            .await;
+    }
+
+    /// Begins the shutdown: nothing new is accepted or claimed, what runs is finished.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Resolves when the shutdown begins.
+    pub async fn stopping(&self) {
+        // The sender lives as long as `self`, so waiting can only end with the flag.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Whether the shutdown has begun.
+    pub fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+}
+
+/// Reads the files of a project off the async threads. The process's environment wins over `.env` in the current
+/// directory, as `fonio serve` is started where OpenFn/microservice was, and that over the project's own `.env`.
+pub async fn load_project(dir: &Path) -> fonio_project::Loaded {
+    let dir = dir.to_path_buf();
+    let read = tokio::task::spawn_blocking(move || {
+        let here = fonio_project::load_variables(Path::new("."));
+        let environment = |name: &str| std::env::var(name).ok().or_else(|| here.get(name).cloned());
+        fonio_project::load(&dir, &environment)
+    });
+    match read.await {
+        Ok(loaded) => loaded,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}

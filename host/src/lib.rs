@@ -1,0 +1,20 @@
+//! Fonio's host: receive, match, queue, claim, run, settle.
+//!
+//! - [`cli`]: what a person types; `serve` puts the rest together.
+//! - [`host`]: what everything that serves shares; [`live`]: the project as it runs; [`reload`]: how it changes.
+//! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
+//! - [`runner`]: from a stored step to its settlement; [`state`]: what a step starts with.
+//!
+//! The model of a project is in `fonio-project`, the queue in `fonio-store`, the steps' sandbox in `fonio-sandbox`;
+//! none of the three knows another's business.
+
+pub mod cli;
+pub mod host;
+pub mod live;
+pub mod receiver;
+pub mod reload;
+pub mod repeater;
+pub mod runner;
+pub mod server;
+pub mod state;
+mod wasm_file;

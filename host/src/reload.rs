@@ -1,0 +1,123 @@
+//! Watches the project's files and reloads when they change.
+//!
+//! What the watcher says is a hint: after it falls silent the files are read again, and their fingerprint decides.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use crate::cli::paint;
+use crate::host::{Host, Reload};
+
+/// How long the files must be quiet: an editor that saves writes several times within a few milliseconds.
+const QUIET: Duration = Duration::from_millis(30);
+/// Where events are lost (some network file systems send none), files are compared this often all the same.
+const RESCAN: Duration = Duration::from_secs(30);
+
+/// Reloads until the host stops. `hints` also come from SIGHUP.
+pub async fn run(host: Arc<Host>, mut hints: mpsc::Receiver<()>, hint: mpsc::Sender<()>) {
+    let mut watched = Watched::new(hint);
+    loop {
+        // A folder that is watched from now on may have changed before; those that are new ask for another look.
+        if !watched.follow(&host) {
+            tokio::select! {
+                _ = hints.recv() => {}
+                () = tokio::time::sleep(RESCAN) => {}
+                () = host.stopping() => return,
+            }
+        }
+        while let Ok(Some(())) = tokio::time::timeout(QUIET, hints.recv()).await {}
+        let outcome = host.reload().await;
+        report(&host, &outcome);
+    }
+}
+
+/// Says on the console what became of an edit.
+pub fn report(host: &Host, outcome: &Reload) {
+    let problems = host.problems();
+    match outcome {
+        Reload::Unchanged => return,
+        Reload::Swapped { errors: 0 } => paint::event("reloaded", &host.dir.display().to_string()),
+        Reload::Swapped { .. } => {
+            paint::event(
+                "reloaded",
+                "with errors; what is broken keeps its last working version, if it had one",
+            );
+        }
+        Reload::Kept => paint::event("not reloaded", "the last working version keeps serving"),
+    }
+    for problem in problems.iter() {
+        paint::problem(problem);
+    }
+}
+
+/// The folders being watched: the project's own and those its files are in, each without its subfolders, so that the
+/// store's constant writing under `.fonio` wakes nobody.
+struct Watched {
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Watched {
+    fn new(hint: mpsc::Sender<()>) -> Watched {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let wakes = !matches!(
+                event,
+                Ok(notify::Event {
+                    kind: EventKind::Access(_),
+                    ..
+                })
+            );
+            if wakes {
+                // Full means that a reload is already due.
+                let _ = hint.try_send(());
+            }
+        });
+        let watcher = watcher
+            .inspect_err(|error| tracing::warn!(%error, "files cannot be watched; edits are noticed every {RESCAN:?}"))
+            .ok();
+        Watched {
+            watcher,
+            folders: BTreeSet::new(),
+        }
+    }
+
+    /// Watches what the project is made of now; tells whether anything is watched that was not before.
+    fn follow(&mut self, host: &Host) -> bool {
+        let Some(watcher) = &mut self.watcher else {
+            return false;
+        };
+        let wanted = folders(host);
+        for gone in self.folders.difference(&wanted) {
+            let _ = watcher.unwatch(gone);
+        }
+        // Watched again each time: a folder that was replaced by another of its name has lost its watch.
+        for folder in &wanted {
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %folder.display(), %error, "this folder cannot be watched");
+            }
+        }
+        let new = !wanted.is_subset(&self.folders);
+        self.folders = wanted;
+        new
+    }
+}
+
+fn folders(host: &Host) -> BTreeSet<PathBuf> {
+    let named = ["", "jobs", "adaptors", "credentials"].map(PathBuf::from);
+    let live = host.live();
+    let of_files = live
+        .iter()
+        .flat_map(|live| &live.project.jobs)
+        .filter_map(|job| job.expression.file.parent().map(Path::to_path_buf));
+    named
+        .into_iter()
+        .chain(of_files)
+        .map(|folder| host.dir.join(folder))
+        .filter(|folder| folder.is_dir())
+        .collect()
+}

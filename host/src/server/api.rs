@@ -1,0 +1,125 @@
+//! `/api/v1`: what the page and scripts read.
+
+use fonio_project::TriggerKind;
+use fonio_store::{DataclipId, RunFilter, RunId, StoreError};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Reply;
+use crate::host::Host;
+
+/// Runs in one answer unless `limit` asks for fewer or more.
+const RUNS_DEFAULT: usize = 50;
+/// The most runs in one answer.
+const RUNS_MAX: usize = 500;
+
+/// Routes below `/api/v1/`.
+pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
+    let parts: Vec<&str> = path.trim_start_matches("/api/v1/").split('/').collect();
+    let answer = match parts.as_slice() {
+        ["project"] => return Reply::json(StatusCode::OK, &project(host)),
+        ["runs"] => runs(host, query).await,
+        ["runs", id] => run(host, id).await,
+        ["dataclips", id] => dataclip(host, id).await,
+        _ => return not_found("the API has project, runs, runs/<id> and dataclips/<id>"),
+    };
+    answer
+        .unwrap_or_else(|error| Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
+}
+
+fn not_found(why: &str) -> Reply {
+    Reply::problem(StatusCode::NOT_FOUND, why)
+}
+
+fn project(host: &Host) -> Value {
+    let problems = host.problems();
+    let Some(live) = host.live() else {
+        return json!({ "ready": false, "jobs": [], "triggers": [], "adaptors": [], "problems": *problems });
+    };
+    let now = crate::runner::now_ms();
+    let jobs = live.project.jobs.iter().map(|job| {
+        let failure = live.job(&job.name).and_then(|job| job.ready().err());
+        json!({
+            "name": job.name,
+            "adaptor": job.adaptor.to_string(),
+            "trigger": job.trigger,
+            "file": job.expression.file,
+            "loaded": failure.is_none(),
+            "outdated": live.job(&job.name).is_some_and(|job| job.outdated),
+            "error": failure.map(|failure| failure.message),
+        })
+    });
+    let triggers = live.project.triggers.iter().map(|trigger| match &trigger.kind {
+        TriggerKind::Message { criteria } => json!({ "name": trigger.name, "type": "message", "criteria": criteria }),
+        TriggerKind::Cron { schedule } => {
+            json!({ "name": trigger.name, "type": "cron", "cron": schedule.text(), "next_ms": schedule.next_after(now) })
+        }
+        TriggerKind::Success { job } => json!({ "name": trigger.name, "type": "success", "job": job }),
+        TriggerKind::Failure { job } => json!({ "name": trigger.name, "type": "failure", "job": job }),
+    });
+    let adaptors = live.adaptors().0.iter().map(|loaded| {
+        let description = loaded.adaptor.description();
+        json!({
+            "name": loaded.short_name(),
+            "version": description.version,
+            "answers_to": description.answers_to,
+            "file": loaded.file,
+        })
+    });
+    json!({
+        "ready": true,
+        "id": live.project.id,
+        "jobs": jobs.collect::<Vec<_>>(),
+        "triggers": triggers.collect::<Vec<_>>(),
+        "adaptors": adaptors.collect::<Vec<_>>(),
+        "problems": *problems,
+    })
+}
+
+async fn runs(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
+    let mut filter = RunFilter {
+        limit: RUNS_DEFAULT,
+        before: None,
+    };
+    for (name, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()) {
+        let known = match (name.as_ref(), value.parse::<i64>()) {
+            ("limit", Ok(limit)) if limit > 0 => {
+                filter.limit = usize::try_from(limit).map_or(RUNS_MAX, |limit| limit.min(RUNS_MAX));
+                true
+            }
+            ("before", Ok(id)) => {
+                filter.before = Some(RunId(id));
+                true
+            }
+            _ => false,
+        };
+        if !known {
+            let said = format!(
+                "runs takes limit (1 to {RUNS_MAX}) and before (a run's id), not {name}={value}"
+            );
+            return Ok(Reply::problem(StatusCode::BAD_REQUEST, &said));
+        }
+    }
+    let runs = host.store.runs(filter).await?;
+    Ok(Reply::json(StatusCode::OK, &json!({ "runs": runs })))
+}
+
+async fn run(host: &Host, id: &str) -> Result<Reply, StoreError> {
+    let Ok(id) = id.parse::<i64>() else {
+        return Ok(not_found("a run's id is a number"));
+    };
+    Ok(match host.store.run(RunId(id)).await? {
+        Some(run) => Reply::json(StatusCode::OK, &run),
+        None => not_found("there is no run of that id"),
+    })
+}
+
+async fn dataclip(host: &Host, id: &str) -> Result<Reply, StoreError> {
+    let Ok(id) = id.parse::<i64>() else {
+        return Ok(not_found("a dataclip's id is a number"));
+    };
+    Ok(match host.store.dataclip(DataclipId(id)).await? {
+        Some(body) => Reply::json_text(body),
+        None => not_found("there is no dataclip of that id"),
+    })
+}

@@ -1,0 +1,87 @@
+//! Replies: JSON, problems as `application/problem+json`, text and the page.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::json;
+
+/// The body of every reply.
+pub type Body = Full<Bytes>;
+
+/// A reply on its way.
+#[derive(Debug)]
+pub struct Reply(Response<Body>);
+
+impl Reply {
+    fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+        let mut response = Response::new(Full::new(body.into()));
+        *response.status_mut() = status;
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response.headers_mut().insert(
+            HeaderName::from_static("x-content-type-options"),
+            HeaderValue::from_static("nosniff"),
+        );
+        Reply(response)
+    }
+
+    /// JSON.
+    pub fn json(status: StatusCode, body: &impl Serialize) -> Reply {
+        match serde_json::to_vec(body) {
+            Ok(body) => Reply::new(status, "application/json", body),
+            Err(error) => Reply::problem(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                &format!("the reply could not be written: {error}"),
+            ),
+        }
+    }
+
+    /// JSON that is text already.
+    pub fn json_text(body: Vec<u8>) -> Reply {
+        Reply::new(StatusCode::OK, "application/json", body)
+    }
+
+    /// An error, with a sentence that says why (RFC 9457).
+    pub fn problem(status: StatusCode, detail: &str) -> Reply {
+        let title = status.canonical_reason().unwrap_or("error");
+        let body = json!({ "title": title, "status": status.as_u16(), "detail": detail });
+        Reply::new(status, "application/problem+json", body.to_string())
+    }
+
+    /// Plain text of a stated type.
+    pub fn text(content_type: &'static str, body: String) -> Reply {
+        Reply::new(StatusCode::OK, content_type, body)
+    }
+
+    /// The page. It may run its own script and ask this host, and nothing else.
+    pub fn page(html: &'static str) -> Reply {
+        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
+            img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        let mut reply = Reply::new(StatusCode::OK, "text/html; charset=utf-8", html);
+        let headers = reply.0.headers_mut();
+        headers.insert(
+            HeaderName::from_static("content-security-policy"),
+            HeaderValue::from_static(POLICY),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        reply
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Reply {
+        self.0.headers_mut().insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+        self
+    }
+
+    /// For the wire.
+    pub fn finish(self) -> Response<Body> {
+        self.0
+    }
+}
