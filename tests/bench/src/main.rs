@@ -1,0 +1,137 @@
+//! `cargo xtask bench`: what the built program does in a second, and what it takes for it.
+//!
+//! Progress goes to standard error, one JSON document to standard output; CONTRACT names its keys. Everything is
+//! measured in one run on one machine, so that ratios hold where figures do not. In the order they run:
+//!
+//! - `accept`: messages accepted per second beside hyper's hello and the durable floor (`servers`), under `load`
+//! - `steps`: fresh instances and whole steps in this process
+//! - `memory`: resident memory idle and after work, and that work from end to end
+//! - `live`: start-up and edit-to-live time
+//! - `peers`: the same jobs on OpenFn's own engine and runtime, when asked for
+//!
+//! `process` starts what is measured, `tree` adds up a peer's processes, `inputs` is what is sent and run, `report` makes many measurements one.
+
+mod accept;
+mod inputs;
+mod live;
+mod load;
+mod memory;
+mod peers;
+mod process;
+mod report;
+mod servers;
+mod steps;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use report::{Figures, Report};
+
+/// Measures the built program and prints one JSON document.
+#[derive(Parser)]
+#[command(name = "fonio-bench", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures.
+    Run(Run),
+    /// Serves `hello`.
+    #[command(hide = true)]
+    Hello,
+    /// Serves the durable floor from a new file in FOLDER.
+    #[command(hide = true)]
+    Floor { folder: PathBuf },
+}
+
+#[derive(clap::Args)]
+struct Run {
+    /// The program to measure.
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// Where projects, stores and peers are put; on the disk whose speed matters.
+    #[arg(long, value_name = "DIR")]
+    work: PathBuf,
+    /// Only these parts; their figures alone are printed.
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Also runs the jobs on OpenFn's engine and runtime, which needs node, npm and its registry.
+    #[arg(long)]
+    peers: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Accept,
+    Steps,
+    Memory,
+    Live,
+    Peers,
+}
+
+impl Part {
+    fn measure(self, program: &Path, work: &Path, kept: &Path) -> anyhow::Result<Figures> {
+        match self {
+            Part::Accept => accept::measure(program, work),
+            Part::Steps => steps::measure(program, work),
+            Part::Memory => memory::measure(program, work),
+            Part::Live => live::measure(program, work),
+            Part::Peers => peers::measure(kept),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(run) => run.execute(),
+        Command::Hello => servers::hello(),
+        Command::Floor { folder } => servers::floor(&folder),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Run {
+    /// Prints what could be measured even when a part fails, and then says so: a run takes minutes.
+    fn execute(&self) -> anyhow::Result<()> {
+        let program = self
+            .program
+            .canonicalize()
+            .with_context(|| format!("no program at {}", self.program.display()))?;
+        std::fs::create_dir_all(&self.work)?;
+        let work = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir_in(&self.work)?;
+        let mut report = Report::default();
+        report.add(report::machine())?;
+        for part in Part::value_variants()
+            .iter()
+            .filter(|part| self.wants(**part))
+        {
+            match part.measure(&program, work.path(), &self.work) {
+                Ok(figures) => report.add(figures)?,
+                Err(error) => report.add_failure(&format!("{part:?}").to_lowercase(), &error),
+            }
+        }
+        report.print()
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        match part {
+            Part::Peers if self.peers => true,
+            Part::Peers => self.only.contains(&part),
+            _ => self.only.is_empty() || self.only.contains(&part),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Well-behaved: says one, so that a test can see it replaced.
+#![cfg(target_arch = "wasm32")]
+
+use fonio_test_guests::{Adaptor, Error, Reply, data};
+
+struct Guest;
+
+impl Adaptor for Guest {
+    fn attack(_: &str) -> Result<Reply, Error> {
+        data("\"one\"")
+    }
+}
+
+fonio_test_guests::export!(Guest);

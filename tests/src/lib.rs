@@ -1,0 +1,32 @@
+//! What black-box tests of the built program are made of. They use what users and scripts use: files, the command line
+//! and HTTP.
+//!
+//! - [`Project`]: the files of a project, in a folder of its own; [`Host`]: `fonio serve` on it, until it is dropped.
+//! - [`Job`]: `fonio run` of one expression.
+//! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
+//! - [`wait_for`]: the only place that waits, with an end.
+//! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
+//!
+//! The program is `FONIO_BIN`, the guests are in `FONIO_GUESTS`; both default to where `cargo xtask test` puts them.
+
+mod client;
+pub mod component;
+pub mod evil;
+mod far_side;
+mod host;
+mod job;
+mod places;
+mod program;
+mod project;
+mod runs;
+mod wait;
+
+pub use client::{Response, request};
+pub use far_side::{Answer, FarSide, Gate, Received};
+pub use host::Host;
+pub use job::{Finished, Job};
+pub use places::{fonio, guest, guests};
+pub use program::{Ended, Program};
+pub use project::Project;
+pub use runs::{Run, Step};
+pub use wait::wait_for;

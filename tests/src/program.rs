@@ -1,0 +1,143 @@
+//! One call of the program, to its end.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::places::{code_cache, fonio};
+use crate::wait::wait_at_most;
+
+/// The first call of all compiles the guests that the program carries, on whatever else the machine has to do.
+const LIFETIME: Duration = Duration::from_secs(180);
+
+/// A call that is being put together.
+#[derive(Debug)]
+pub struct Program {
+    arguments: Vec<String>,
+    environment: BTreeMap<String, String>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed for the next program.
+    pub stdout: String,
+    /// What it told the person.
+    pub stderr: String,
+}
+
+impl Program {
+    /// `fonio ARGUMENTS…`, with an environment that holds nothing of the machine's.
+    pub fn new<A: AsRef<str>>(arguments: impl IntoIterator<Item = A>) -> Program {
+        let arguments = arguments
+            .into_iter()
+            .map(|argument| argument.as_ref().to_owned())
+            .collect();
+        Program {
+            arguments,
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Program {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(&mut self, argument: impl Into<String>) {
+        self.arguments.push(argument.into());
+    }
+
+    /// Starts it in `dir`.
+    pub(crate) fn start(&self, dir: &Path) -> Child {
+        let mut command = Command::new(fonio());
+        command
+            .args(&self.arguments)
+            .current_dir(dir)
+            .env_clear()
+            .envs(&self.environment);
+        command.env("FONIO_CACHE", code_cache()).env("HOME", dir);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("the program starts")
+    }
+
+    /// Runs it in `dir` to its end.
+    pub fn run(&self, dir: &Path) -> Ended {
+        let mut child = self.start(dir);
+        let stdout = collect(child.stdout.take());
+        let stderr = collect(child.stderr.take());
+        let status = wait(&mut child, &self.arguments.join(" "));
+        let text = |reader: thread::JoinHandle<Vec<u8>>| {
+            String::from_utf8_lossy(&reader.join().expect("output is read")).into_owned()
+        };
+        Ended {
+            code: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+        }
+    }
+}
+
+impl Ended {
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("standard output is not JSON: {error}\n{self:#?}"))
+    }
+
+    /// Checks the exit code, showing everything when it is another.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Ended {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Checks that the person reads `words`.
+    #[track_caller]
+    pub fn expect_said(self, words: &str) -> Ended {
+        assert!(
+            self.stderr.contains(words),
+            "`{words}` is not in:\n{}",
+            self.stderr
+        );
+        self
+    }
+}
+
+/// Reads to the end on a thread, so that a full pipe never holds the program up.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    let mut pipe = pipe.expect("the pipe was asked for");
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// Waits for a child with an end; kills it when it overstays.
+pub(crate) fn wait(child: &mut Child, what: &str) -> ExitStatus {
+    struct Guard<'a>(&'a mut Child);
+    impl Drop for Guard<'_> {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+    let guard = Guard(child);
+    wait_at_most(LIFETIME, &format!("the end of `fonio {what}`"), || {
+        guard.0.try_wait().expect("a child can be waited for")
+    })
+}

@@ -1,0 +1,35 @@
+//! Waiting for what another process does.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Less than the 30 s after which a host compares its files all the same, so that an edit that it did not notice shows.
+const PATIENCE: Duration = Duration::from_secs(25);
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Looks until there is something, and gives it.
+///
+/// # Panics
+/// When it does not come in 25 s, with `what`.
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_at_most(PATIENCE, what, look)
+}
+
+/// The same with a limit of its own.
+pub(crate) fn wait_at_most<T>(
+    limit: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {limit:?} in vain for {what}"
+        );
+        sleep(INTERVAL);
+    }
+}
