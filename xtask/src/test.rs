@@ -1,0 +1,53 @@
+//! `cargo xtask test`: everything that says whether the project works.
+
+use crate::build;
+use crate::guests::{self, Group};
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::{tidy, workspace};
+use std::process::Command;
+
+/// Runs the repository's rules, then all tests. `arguments` go to nextest, or to `cargo test` where it is not installed.
+pub fn run(repo: &Repo, arguments: &[String]) -> anyhow::Result<()> {
+    let mut progress = Progress::of(5);
+    let [host, others] = workspace::lots(repo)?;
+    progress.step("Rules of the repository", |progress| {
+        tidy::check(repo, progress)
+    })?;
+    progress.step("Guests, and those that the tests run", |progress| {
+        guests::build(repo, &[Group::Carried, Group::Test], progress)
+    })?;
+    progress.step("The program", |progress| build::program(repo, progress))?;
+    let with_nextest = repo.has_cargo_command("nextest");
+    let mut tests = |what: &str, packages: &[String]| {
+        progress.step(what, |progress| {
+            if !with_nextest {
+                progress.say("with cargo test; `cargo install cargo-nextest` makes it faster");
+            }
+            repo.run(
+                &mut command(repo, with_nextest, packages, arguments),
+                "some tests failed; they are named above",
+            )
+        })
+    };
+    tests("Tests of guests and tools", &others)?;
+    tests("Tests of the host", &host)
+}
+
+fn command(repo: &Repo, with_nextest: bool, packages: &[String], arguments: &[String]) -> Command {
+    let mut cargo = repo.cargo();
+    cargo.args(if with_nextest {
+        &["nextest", "run", "--cargo-quiet", "--no-tests", "pass"][..]
+    } else {
+        &["test"]
+    });
+    cargo.arg("--release");
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    cargo.args(arguments);
+    // Not FONIO_GUESTS, whose default is right: cargo would take its appearance for a change and
+    // embed the guests again.
+    cargo.env("FONIO_BIN", repo.program());
+    cargo
+}
