@@ -75,14 +75,14 @@ pub async fn show(host: &Host) -> Reply {
     );
     metric(
         "fonio_store_messages_total",
-        "gauge",
-        "Messages in the store.",
+        "counter",
+        "Messages that this store ever accepted.",
         counts.messages,
     );
     metric(
         "fonio_store_runs_total",
-        "gauge",
-        "Runs in the store.",
+        "counter",
+        "Runs that this store ever started.",
         counts.runs,
     );
     metric(

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the built program does in a second, and what it takes for it.
 //!
-//! Progress goes to standard error, one JSON document to standard output; CONTRACT names its keys. Everything is
+//! Progress goes to standard error, one JSON document to standard output, whose keys are promises. Everything is
 //! measured in one run on one machine, so that ratios hold where figures do not. In the order they run:
 //!
 //! - `accept`: messages accepted per second beside hyper's hello and the durable floor (`servers`), under `load`
