@@ -397,11 +397,6 @@ async fn compile(
     }
 }
 
-/// A line of a text, from 1.
-pub(crate) fn line_of(text: &str, line: u32) -> Option<&str> {
-    text.lines().nth((line as usize).checked_sub(1)?)
-}
-
 fn at_job(job: &Job, message: String, help: String) -> Problem {
     Problem {
         severity: Severity::Error,
@@ -423,6 +418,6 @@ fn at_source(job: &Job, problem: &JobProblem, severity: Severity) -> Problem {
         column,
         message: format!("job {}: {}", job.name, problem.message),
         help: problem.help.clone(),
-        source_line: line_of(&job.expression.source, problem.line).map(str::to_owned),
+        source_line: job.expression.file_line(problem.line, problem.column),
     }
 }

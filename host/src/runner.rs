@@ -206,7 +206,7 @@ fn sentence(live: &Live, job: &str, failure: &StepFailure) -> String {
         .zip(failure.position)
         .map(|(job, (line, column))| {
             let at = job.expression.position(line, column);
-            let source = crate::live::line_of(&job.expression.source, line).unwrap_or_default();
+            let source = job.expression.file_line(line, column).unwrap_or_default();
             format!(
                 "\n  --> {}:{}:{}\n   | {}",
                 job.expression.file.display(),

@@ -25,7 +25,7 @@ pub use client::{Response, request};
 pub use far_side::{Answer, FarSide, Gate, Received};
 pub use host::Host;
 pub use job::{Finished, Job};
-pub use places::{fonio, guest, guests};
+pub use places::{code_cache, fonio, guest, guests};
 pub use program::{Ended, Program};
 pub use project::Project;
 pub use runs::{Run, Step};

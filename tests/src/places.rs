@@ -43,7 +43,7 @@ pub fn guest(name: &str) -> Vec<u8> {
 }
 
 /// Compiled code is shared between tests, so that each guest is compiled once.
-pub(crate) fn code_cache() -> PathBuf {
+pub fn code_cache() -> PathBuf {
     target().join("fonio-code-cache")
 }
 

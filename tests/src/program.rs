@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::Value;
 
 use crate::places::{code_cache, fonio};
@@ -20,6 +22,7 @@ const LIFETIME: Duration = Duration::from_secs(180);
 pub struct Program {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
+    address_space_bytes: Option<u64>,
 }
 
 /// How a call ended.
@@ -43,7 +46,15 @@ impl Program {
         Program {
             arguments,
             environment: BTreeMap::new(),
+            address_space_bytes: None,
         }
+    }
+
+    /// Limits its address space, as `ulimit -v` does.
+    #[must_use]
+    pub fn within_address_space(mut self, bytes: u64) -> Program {
+        self.address_space_bytes = Some(bytes);
+        self
     }
 
     /// Adds a variable.
@@ -65,8 +76,12 @@ impl Program {
             .args(&self.arguments)
             .current_dir(dir)
             .env_clear()
+            .env("FONIO_CACHE", code_cache())
+            .env("HOME", dir)
             .envs(&self.environment);
-        command.env("FONIO_CACHE", code_cache()).env("HOME", dir);
+        if let Some(bytes) = self.address_space_bytes {
+            limit_address_space(&mut command, bytes);
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -114,6 +129,17 @@ impl Ended {
             self.stderr
         );
         self
+    }
+}
+
+fn limit_address_space(command: &mut Command, bytes: u64) {
+    let limit = Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe {
+        command.pre_exec(move || Ok(setrlimit(Resource::As, limit.clone())?));
     }
 }
 

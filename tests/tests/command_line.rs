@@ -360,3 +360,18 @@ fn every_help_text_says_what_to_do() {
     assert!(help(&["adaptor", "--help"]).contains("inspect"));
     assert!(help(&["--version"]).starts_with("fonio "));
 }
+
+#[test]
+fn a_problem_in_a_folded_expression_shows_the_line_of_the_file() {
+    let project = Project::new().file(
+        "project.yaml",
+        "jobs:\n  job:\n    adaptor: common\n    trigger: any\n    expression: >\n      fn(state => state);\n      \
+         fnn(state => state);\ntriggers: { any: { criteria: '{}' } }\ncredentials: {}\n",
+    );
+    let ended = Program::new(["check", "."])
+        .run(project.dir())
+        .expect_code(1);
+    ended
+        .expect_said("--> project.yaml:7:7")
+        .expect_said("7 |       fnn(state => state);\n  |       ^^^\n");
+}

@@ -117,3 +117,32 @@ fn a_job_that_runs_on_in_an_older_version_is_shown_as_that() {
     host.wait_for_no_problems();
     assert_eq!(host.project_as_served()["jobs"][0]["outdated"], false);
 }
+
+#[test]
+fn a_message_that_matched_nothing_is_seen_to_have_arrived() {
+    let host = Host::serving(Project::new().file(
+        "project.yaml",
+        "jobs: { job: { adaptor: common, trigger: one, expression: 'fn(s => s)' } }\n\
+         triggers: { one: { criteria: '{\"n\": 1}' } }\ncredentials: {}\n",
+    ));
+    host.post(&json!({"n": 2}));
+    host.post(&json!({"n": 1}));
+    host.runs_done();
+    let list =
+        |query: &str| host.get(&format!("/api/v1/messages{query}")).json()["messages"].clone();
+    let all = list("");
+    let seen = |at: usize| {
+        [
+            &all[at]["id"],
+            &all[at]["source"],
+            &all[at]["bytes"],
+            &all[at]["runs"],
+        ]
+        .map(Clone::clone)
+    };
+    assert_eq!(seen(0), [json!(2), json!("inbox"), json!(7), json!([1])]);
+    assert_eq!(seen(1), [json!(1), json!("inbox"), json!(7), json!([])]);
+    assert_eq!(list("?limit=1")[0]["id"], 2);
+    assert_eq!(list("?before=2")[0]["id"], 1);
+    assert_eq!(host.get("/api/v1/messages?sort=up").status, 400);
+}

@@ -1,5 +1,6 @@
 //! `cargo xtask lint`: format, clippy with warnings denied, and what `deny.toml` states about dependencies.
 
+use crate::deny;
 use crate::guests::{self, Group};
 use crate::machine::{Machine, ThisMachine};
 use crate::progress::{Progress, red};
@@ -9,8 +10,6 @@ use std::time::Duration;
 
 /// Components of the toolchain come from the site that rustup itself came from.
 const COMPONENT_LIMIT: Duration = Duration::from_secs(300);
-/// The advisory database is 20 MB; where it cannot be reached, two minutes are enough to know.
-const ADVISORIES_LIMIT: Duration = Duration::from_secs(120);
 
 pub fn run(repo: &Repo) -> anyhow::Result<()> {
     let mut progress = Progress::of(4);
@@ -31,7 +30,11 @@ pub fn run(repo: &Repo) -> anyhow::Result<()> {
         }
         Ok(())
     })?;
-    progress.step("Dependencies", |progress| deny(repo, progress))
+    progress.step("Dependencies", |progress| {
+        deny::check(&ThisMachine, &repo.root.join("Cargo.toml"), &|line| {
+            progress.say(red(&line))
+        })
+    })
 }
 
 fn clippy(repo: &Repo, packages: &[String]) -> anyhow::Result<()> {
@@ -51,42 +54,6 @@ fn provide(repo: &Repo, command: &str, component: &str, progress: &Progress) -> 
     if !repo.has_cargo_command(command) {
         progress.say(format!("rustup component add {component}"));
         ThisMachine.tell(&["rustup", "component", "add", component], COMPONENT_LIMIT)?;
-    }
-    Ok(())
-}
-
-fn deny(repo: &Repo, progress: &Progress) -> anyhow::Result<()> {
-    if !repo.has_cargo_command("deny") {
-        eprintln!(
-            "      {}",
-            red("NOT CHECKED: cargo-deny is not installed (`cargo install --locked cargo-deny`)")
-        );
-        return Ok(());
-    }
-    let stated = "a dependency breaks deny.toml; cargo-deny says above which";
-    repo.run(
-        repo.cargo().args([
-            "deny",
-            "--workspace",
-            "check",
-            "licenses",
-            "bans",
-            "sources",
-        ]),
-        stated,
-    )?;
-    let cargo = crate::repo::active_cargo();
-    let manifest = repo.root.join("Cargo.toml");
-    let command = [
-        &*cargo.to_string_lossy(),
-        "deny",
-        "--manifest-path",
-        &manifest.to_string_lossy(),
-        "check",
-        "advisories",
-    ];
-    if let Err(error) = ThisMachine.tell(&command, ADVISORIES_LIMIT) {
-        progress.say(red(&format!("warning: advisories: {error:#}")));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod component;
 mod demo;
+mod deny;
 mod far_side;
 mod guests;
 mod host;

@@ -50,6 +50,28 @@ impl Expression {
         (place.line, place.column)
     }
 
+    /// The line of the file in which [`position`](Expression::position) has a line and column of the source; nothing
+    /// where YAML escapes changed the characters.
+    pub fn file_line(&self, line: u32, column: u32) -> Option<String> {
+        let indented = |indent: u32, text: &str| " ".repeat(indent as usize) + text;
+        match &self.placement {
+            Placement::Verbatim { indent, .. } => {
+                Some(indented(*indent, nth_line(&self.source, line)?))
+            }
+            Placement::Folded { start, raw } => {
+                let place = self.placement.place(&self.source, Place { line, column });
+                let text = nth_line(raw, (place.line + 1).checked_sub(start.line)?)?;
+                let before = if place.line == start.line {
+                    start.column - 1
+                } else {
+                    0
+                };
+                Some(indented(before, text))
+            }
+            Placement::Start(_) => None,
+        }
+    }
+
     /// The first comment that hides code, because folding put the lines after it on its own line.
     pub(crate) fn comment_that_hides_code(&self) -> Option<Place> {
         if !matches!(self.placement, Placement::Folded { .. }) {
@@ -65,6 +87,11 @@ impl Expression {
             })
         })
     }
+}
+
+/// A line of a text, from 1.
+fn nth_line(text: &str, line: u32) -> Option<&str> {
+    text.lines().nth((line as usize).checked_sub(1)?)
 }
 
 /// Where `//` starts a comment, in characters: after white space and outside of quotes, as far as one line can tell.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anstream::println;
 use clap::{Args, Subcommand};
 use fonio_sandbox::{Adaptor, Sandbox};
 use serde_json::{Value, json};
 
+use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
 use crate::live::Adaptors;
 use crate::wasm_file;

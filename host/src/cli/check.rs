@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anstream::println;
 use clap::{Args, ValueEnum};
 use fonio_project::{Problem, Severity};
 use serde_json::json;
 
+use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
 use crate::host::load_project;
 use crate::live::Live;

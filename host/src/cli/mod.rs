@@ -2,6 +2,7 @@
 
 mod adaptor;
 mod check;
+mod output;
 pub mod paint;
 mod run;
 mod sandbox;

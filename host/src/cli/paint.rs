@@ -10,9 +10,24 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 
-/// The log of the program itself, as `FONIO_LOG` asks (for example `debug`); warnings and errors by default.
+/// The log of the program itself, as `FONIO_LOG` asks; warnings and errors by default. A level alone (`debug`) is for
+/// our own parts: the engine's debug lines would bury them.
 pub(crate) fn start_tracing() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("FONIO_LOG")
+    let asked = std::env::var("FONIO_LOG").unwrap_or_default();
+    let directives = match asked.trim() {
+        "" => "warn".to_owned(),
+        level
+            if level
+                .parse::<tracing_subscriber::filter::LevelFilter>()
+                .is_ok() =>
+        {
+            format!(
+                "warn,fonio={level},fonio_project={level},fonio_store={level},fonio_sandbox={level}"
+            )
+        }
+        directives => directives.to_owned(),
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(&directives)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()

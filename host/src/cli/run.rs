@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anstream::println;
 use clap::Args;
 use fonio_project::{
     AdaptorName, Grants, Limits, Problem, Project, Severity, origins_of_credential,
@@ -12,6 +11,7 @@ use fonio_project::{
 use fonio_sandbox::{Adaptor, CompiledJob, Egress, JobProblem, Sandbox, StepOutcome, StepRequest};
 use serde_json::{Value, json};
 
+use super::output::println;
 use super::{Exit, Failure, adaptor, paint, sandbox};
 use crate::host::load_project;
 use crate::live::{Adaptors, Live};
@@ -87,8 +87,16 @@ impl Run {
             (None, Some(text)) => ("-S".to_owned(), text.clone()),
             (None, None) => return Ok(json!({})),
         };
-        let state: Value = serde_json::from_str(&text)
-            .map_err(|error| Failure::usage(format!("the state in {from} is not JSON: {error}")))?;
+        let state: Value = serde_json::from_str(&text).map_err(|error| {
+            // serde_json has no kind for this one.
+            let deep = error.to_string().starts_with("recursion limit");
+            let help = if deep {
+                " (a state is at most 127 levels deep)"
+            } else {
+                ""
+            };
+            Failure::usage(format!("the state in {from} is not JSON: {error}{help}"))
+        })?;
         if state.is_object() {
             Ok(state)
         } else {
@@ -312,8 +320,10 @@ impl Run {
                 return Err(Failure(exit, said));
             }
         };
-        let value: Value = serde_json::from_str(&state).map_err(Failure::failed)?;
-        let text = serde_json::to_string_pretty(&value).map_err(Failure::failed)?;
+        // One that is nested too deeply to be read again is given as it is.
+        let text = serde_json::from_str::<Value>(&state)
+            .and_then(|value| serde_json::to_string_pretty(&value))
+            .unwrap_or(state);
         match &self.output {
             None => println!("{text}"),
             Some(path) => fs::write(path, text + "\n").map_err(|error| {

@@ -1,9 +1,9 @@
 //! `fonio serve`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anstream::println;
 use clap::Args;
 use fonio_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
@@ -214,7 +214,8 @@ fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(),
             ),
         );
     }
-    println!("listening on http://{address}");
+    // Whoever reads this line may have gone after it, or never have been there: no reason not to serve.
+    let _ = writeln!(anstream::stdout(), "listening on http://{address}");
     paint::event("inbox", &format!("POST http://{address}/inbox"));
     paint::event("page", &format!("http://{address}/"));
     Ok(())

@@ -95,11 +95,18 @@ pub async fn parse(
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 fn parse_json(
     body: Bytes,
     content_type: String,
     keys: &BTreeSet<&str>,
 ) -> Result<Parsed, BodyError> {
+    // Windows programs write one; RFC 8259 section 8.1 lets it be ignored.
+    let body = match body.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => body.slice_ref(rest),
+        None => body,
+    };
     // An empty body is an empty message: pings and some webhooks send none.
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Parsed {
@@ -160,6 +167,12 @@ mod tests {
                 .json,
             &body[..]
         );
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_before_json_is_ignored() {
+        let marked = parsed("application/json", b"\xef\xbb\xbf{\"a\":1}").await;
+        assert_eq!(marked.expect("valid").json, &b"{\"a\":1}"[..]);
     }
 
     #[tokio::test]

@@ -1,27 +1,28 @@
 //! `/api/v1`: what the page and scripts read.
 
 use fonio_project::TriggerKind;
-use fonio_store::{DataclipId, RunFilter, RunId, StoreError};
+use fonio_store::{DataclipId, MessageFilter, MessageId, RunFilter, RunId, StoreError};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Reply;
 use crate::host::Host;
 
-/// Runs in one answer unless `limit` asks for fewer or more.
-const RUNS_DEFAULT: usize = 50;
-/// The most runs in one answer.
-const RUNS_MAX: usize = 500;
+/// Runs or messages in one answer unless `limit` asks for fewer or more.
+const ROWS_DEFAULT: usize = 50;
+/// The most runs or messages in one answer.
+const ROWS_MAX: usize = 500;
 
 /// Routes below `/api/v1/`.
 pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
     let parts: Vec<&str> = path.trim_start_matches("/api/v1/").split('/').collect();
     let answer = match parts.as_slice() {
         ["project"] => return Reply::json(StatusCode::OK, &project(host)),
+        ["messages"] => messages(host, query).await,
         ["runs"] => runs(host, query).await,
         ["runs", id] => run(host, id).await,
         ["dataclips", id] => dataclip(host, id).await,
-        _ => return not_found("the API has project, runs, runs/<id> and dataclips/<id>"),
+        _ => return not_found("the API has project, messages, runs, runs/<id> and dataclips/<id>"),
     };
     answer
         .unwrap_or_else(|error| Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
@@ -77,31 +78,63 @@ fn project(host: &Host) -> Value {
 }
 
 async fn runs(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
-    let mut filter = RunFilter {
-        limit: RUNS_DEFAULT,
-        before: None,
+    let part = match Part::of(query, "runs", "run") {
+        Ok(part) => part,
+        Err(refusal) => return Ok(refusal),
     };
-    for (name, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()) {
-        let known = match (name.as_ref(), value.parse::<i64>()) {
-            ("limit", Ok(limit)) if limit > 0 => {
-                filter.limit = usize::try_from(limit).map_or(RUNS_MAX, |limit| limit.min(RUNS_MAX));
-                true
-            }
-            ("before", Ok(id)) => {
-                filter.before = Some(RunId(id));
-                true
-            }
-            _ => false,
-        };
-        if !known {
-            let said = format!(
-                "runs takes limit (1 to {RUNS_MAX}) and before (a run's id), not {name}={value}"
-            );
-            return Ok(Reply::problem(StatusCode::BAD_REQUEST, &said));
-        }
-    }
+    let filter = RunFilter {
+        limit: part.limit,
+        before: part.before.map(RunId),
+    };
     let runs = host.store.runs(filter).await?;
     Ok(Reply::json(StatusCode::OK, &json!({ "runs": runs })))
+}
+
+async fn messages(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
+    let part = match Part::of(query, "messages", "message") {
+        Ok(part) => part,
+        Err(refusal) => return Ok(refusal),
+    };
+    let filter = MessageFilter {
+        limit: part.limit,
+        before: part.before.map(MessageId),
+    };
+    let messages = host.store.messages(filter).await?;
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "messages": messages }),
+    ))
+}
+
+/// Which part of a list is asked for, newest first.
+struct Part {
+    limit: usize,
+    before: Option<i64>,
+}
+
+impl Part {
+    fn of(query: Option<&str>, list: &str, one: &str) -> Result<Part, Reply> {
+        let mut part = Part {
+            limit: ROWS_DEFAULT,
+            before: None,
+        };
+        for (name, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()) {
+            match (name.as_ref(), value.parse::<i64>()) {
+                ("limit", Ok(limit)) if limit > 0 => {
+                    part.limit =
+                        usize::try_from(limit).map_or(ROWS_MAX, |limit| limit.min(ROWS_MAX));
+                }
+                ("before", Ok(id)) => part.before = Some(id),
+                _ => {
+                    let said = format!(
+                        "{list} takes limit (1 to {ROWS_MAX}) and before (a {one}'s id), not {name}={value}"
+                    );
+                    return Err(Reply::problem(StatusCode::BAD_REQUEST, &said));
+                }
+            }
+        }
+        Ok(part)
+    }
 }
 
 async fn run(host: &Host, id: &str) -> Result<Reply, StoreError> {

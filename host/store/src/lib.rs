@@ -42,8 +42,9 @@ mod writer;
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use model::{
-    Accepted, ClaimedStep, Counts, FirstStep, LogLevel, LogLine, NewMessage, RUN_LOG_MAX_BYTES,
-    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, Settled,
-    Settlement, StepDetail, StepInput, StepOutcome, StepState, StepStatus, StoredMessage,
+    Accepted, ClaimedStep, Counts, FirstStep, LogLevel, LogLine, MESSAGES_MAX, MessageFilter,
+    MessageSummary, NewMessage, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter,
+    RunOutcome, RunStatus, RunSummary, Settled, Settlement, StepDetail, StepInput, StepOutcome,
+    StepState, StepStatus, StoredMessage,
 };
 pub use store::{Store, StoreOptions};

@@ -32,6 +32,35 @@ pub struct StoredMessage {
     pub message: NewMessage,
 }
 
+/// A message in a list: all but its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageSummary {
+    /// Its number.
+    pub id: MessageId,
+    /// When it was accepted.
+    pub received_ms: i64,
+    /// Where it arrived.
+    pub source: String,
+    /// The content type it was sent with.
+    pub content_type: String,
+    /// The size of its body as JSON.
+    pub bytes: u64,
+    /// The runs that it started, oldest first; empty if it matched no trigger.
+    pub runs: Vec<RunId>,
+}
+
+/// Which messages to list, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// At most so many; more than [`MESSAGES_MAX`] is taken as that.
+    pub limit: usize,
+    /// Only messages older than this one.
+    pub before: Option<MessageId>,
+}
+
+/// The most messages in one answer of [`Store::messages`](crate::Store::messages).
+pub const MESSAGES_MAX: usize = 1_000;
+
 /// The first step of a new run: one message meeting one workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstStep {

@@ -2,7 +2,9 @@
 
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId};
-use crate::model::{Counts, RunDetail, RunFilter, RunSummary, StoredMessage};
+use crate::model::{
+    Counts, MessageFilter, MessageSummary, RunDetail, RunFilter, RunSummary, StoredMessage,
+};
 use crate::read;
 use crate::store::Store;
 
@@ -47,6 +49,16 @@ impl Store {
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
         self.pages()
             .read(move |conn| read::runs(conn, filter))
+            .await
+    }
+
+    /// Messages with the runs they started, newest first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageSummary>, StoreError> {
+        self.pages()
+            .read(move |conn| read::messages(conn, filter))
             .await
     }
 

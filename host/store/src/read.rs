@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 
 use crate::ids::{DataclipId, MessageId, RunId};
 use crate::model::{
-    Counts, LogLine, NewMessage, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter,
-    RunOutcome, RunStatus, RunSummary, StepDetail, StepOutcome, StepState, StepStatus,
-    StoredMessage,
+    Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, RUN_LOG_MAX_BYTES,
+    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, StepDetail,
+    StepOutcome, StepState, StepStatus, StoredMessage,
 };
 use crate::queue::Queue;
 
@@ -28,6 +28,36 @@ pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Opti
         })
     })
     .optional()
+}
+
+pub(crate) fn messages(
+    conn: &Connection,
+    filter: MessageFilter,
+) -> rusqlite::Result<Vec<MessageSummary>> {
+    let before = filter.before.unwrap_or(MessageId(i64::MAX));
+    let mut messages: Vec<MessageSummary> = conn
+        .prepare_cached(
+            "SELECT id, received_ms, source, content_type, length(body) FROM messages
+             WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        )?
+        .query_map((before, filter.limit.min(MESSAGES_MAX) as i64), |row| {
+            Ok(MessageSummary {
+                id: row.get(0)?,
+                received_ms: row.get(1)?,
+                source: row.get(2)?,
+                content_type: row.get(3)?,
+                bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+                runs: Vec::new(),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    for message in &mut messages {
+        message.runs = conn
+            .prepare_cached("SELECT id FROM runs WHERE message = ?1 ORDER BY id")?
+            .query_map([message.id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+    }
+    Ok(messages)
 }
 
 pub(crate) fn dataclip(conn: &Connection, id: DataclipId) -> rusqlite::Result<Option<Vec<u8>>> {

@@ -67,6 +67,8 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE totals (run_status INTEGER PRIMARY KEY, runs INTEGER NOT NULL) STRICT;
     INSERT INTO totals VALUES (2, 0), (3, 0);
+", "
+    CREATE INDEX runs_by_message ON runs (message) WHERE message IS NOT NULL;
 "];
 
 /// Opens the connection that writes, durable and up to date.

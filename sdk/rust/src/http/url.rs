@@ -105,7 +105,7 @@ impl Url {
     /// As [`Url::parse`], for a reference that is absolute or names a host.
     pub fn join(&self, reference: &str) -> Result<Url, Error> {
         let reference = reference.split('#').next().unwrap_or_default();
-        if split_scheme(reference).is_some() {
+        if has_scheme(reference) {
             return Url::parse(reference);
         }
         if reference.starts_with("//") {
@@ -189,12 +189,21 @@ impl fmt::Display for Url {
 /// `https` and what follows `://`; `None` for anything relative, also where `://` comes later, in a query.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once("://")?;
-    let mut letters = scheme.bytes();
-    let is_scheme = letters
+    is_scheme(scheme).then_some((scheme, rest))
+}
+
+/// Also `javascript:1` and `mailto:a@b`: what has a colon in its first segment is no path (RFC 3986 section 4.2).
+fn has_scheme(reference: &str) -> bool {
+    let scheme = reference.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(is_scheme)
+}
+
+fn is_scheme(text: &str) -> bool {
+    let mut letters = text.bytes();
+    letters
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic())
-        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    is_scheme.then_some((scheme, rest))
+        && letters.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 fn check_authority(authority: &str) -> Result<(), &'static str> {
@@ -302,6 +311,13 @@ mod tests {
                 base.join(reference).expect("resolves").to_string(),
                 expected,
                 "{reference}"
+            );
+        }
+        for reference in ["javascript:1", "mailto:a@b.org", "data:,x"] {
+            let error = base.join(reference).expect_err("no address to request");
+            assert!(
+                error.to_string().contains("must start with http"),
+                "{error}"
             );
         }
     }

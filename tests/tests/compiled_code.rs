@@ -1,0 +1,181 @@
+//! Native code: made by a limited child, kept in a private folder under the hash of what it was made from, found again.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fonio_tests::{Program, Project, code_cache, fonio};
+
+/// The compiled files of a cache: name, and the inode, which changes whenever one is written anew.
+fn compiled(cache: &Path) -> BTreeMap<String, u64> {
+    let entries = fs::read_dir(cache).expect("the cache is there");
+    entries
+        .map(|entry| {
+            let entry = entry.expect("it can be listed");
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, entry.metadata().expect("it is there").ino())
+        })
+        .collect()
+}
+
+#[test]
+fn code_is_compiled_once_into_a_private_folder_and_again_only_when_it_is_damaged() {
+    let project = Project::new().file("job.js", "fn(state => ({ done: true }))");
+    let cache = project.path("cache/code");
+    let run = || {
+        Program::new(["run", "job.js"])
+            .env("FONIO_CACHE", &cache.to_string_lossy())
+            .run(project.dir())
+            .expect_code(0)
+    };
+    assert_eq!(run().json()["done"], true);
+    let mode = fs::metadata(&cache)
+        .expect("it was made")
+        .permissions()
+        .mode()
+        & 0o777;
+    assert_eq!(mode, 0o700);
+    let first = compiled(&cache);
+    let hashes = |name: &String| name.len() == 64 + ".cwasm".len() && name.ends_with(".cwasm");
+    assert!(
+        first.keys().all(hashes),
+        "nothing temporary stays: {first:?}"
+    );
+    run();
+    assert_eq!(compiled(&cache), first, "found again");
+
+    let smallest = first
+        .keys()
+        .min_by_key(|name| fs::metadata(cache.join(name)).map_or(0, |found| found.len()))
+        .expect("something was compiled");
+    fs::write(cache.join(smallest), b"half a fi").expect("it can be damaged");
+    assert_eq!(run().json()["done"], true);
+    let after = compiled(&cache);
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        first.keys().collect::<Vec<_>>()
+    );
+    let renewed: Vec<_> = after
+        .iter()
+        .filter(|(name, inode)| first[*name] != **inode)
+        .collect();
+    assert_eq!(renewed.len(), 1, "only what was damaged is compiled again");
+}
+
+#[test]
+fn a_cache_that_others_can_write_to_is_refused() {
+    let project = Project::new().file("job.js", "fn(state => state)");
+    let cache = project.path("cache");
+    fs::create_dir(&cache).expect("it can be made");
+    fs::set_permissions(&cache, Permissions::from_mode(0o777)).expect("it is ours");
+    Program::new(["run", "job.js"])
+        .env("FONIO_CACHE", &cache.to_string_lossy())
+        .run(project.dir())
+        .expect_code(1)
+        .expect_said("others can write to it")
+        .expect_said("FONIO_CACHE");
+}
+
+#[test]
+fn the_compiling_child_is_under_its_limits_before_it_reads_a_byte() {
+    let project = Project::new();
+    let source = project.path("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &source,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .expect("a pipe can be made");
+    let mut child = Command::new(fonio())
+        .args(["compile-guest", "plain"])
+        .args([&source, &project.path("out")])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    // Opening it for writing waits until the child reads.
+    let mut pipe = fs::OpenOptions::new()
+        .write(true)
+        .open(&source)
+        .expect("the child reads");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it runs");
+    pipe.write_all(b"no component").expect("it still reads");
+    drop(pipe);
+    let status = child.wait().expect("it ends");
+    let limit = |name: &str| {
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with(name))
+            .expect("the kernel lists it");
+        line[name.len()..]
+            .split_whitespace()
+            .next()
+            .map(str::to_owned)
+    };
+    assert_eq!(limit("Max address space"), Some((4_u64 << 30).to_string()));
+    assert_eq!(limit("Max cpu time"), Some("300".to_owned()));
+    assert_eq!(limit("Max core file size"), Some("0".to_owned()));
+    assert_eq!(status.code(), Some(10), "what it read is no component");
+}
+
+#[test]
+fn a_guest_that_does_not_fit_the_childs_memory_is_refused() {
+    let project = Project::new();
+    let source = project.path("huge.wasm");
+    // Sparse: five gibibytes that take no room.
+    fs::File::create(&source)
+        .and_then(|file| file.set_len(5 << 30))
+        .expect("it can be made");
+    let ended = Program::new(["compile-guest", "plain", "huge.wasm", "out"]).run(project.dir());
+    ended.expect_code(10).expect_said("memory");
+}
+
+#[test]
+fn without_address_space_for_a_pool_instances_are_mapped_one_by_one() {
+    let project = Project::new().file("job.js", "fn(state => ({ done: true }))");
+    let run = |gibibytes: u64| {
+        Program::new(["run", "job.js"])
+            .within_address_space(gibibytes << 30)
+            .run(project.dir())
+            .expect_code(0)
+    };
+    let ended = run(64).expect_said("no address space for a pool");
+    assert_eq!(ended.json()["done"], true);
+    let plenty = run(64 << 10);
+    assert!(
+        !plenty.stderr.contains("address space"),
+        "{}",
+        plenty.stderr
+    );
+}
+
+#[test]
+fn a_run_whose_result_cannot_be_written_says_so() {
+    let project = Project::new().file("job.js", "fn(state => state)");
+    let run = |into: &Path| {
+        let out = fs::OpenOptions::new()
+            .write(true)
+            .open(into)
+            .expect("it is there");
+        let cache = code_cache();
+        let output = Command::new(fonio())
+            .args(["run", "job.js"])
+            .current_dir(project.dir())
+            .env("FONIO_CACHE", cache)
+            .stdout(out)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, said) = run(Path::new("/dev/full"));
+    assert_eq!(code, Some(1));
+    assert!(said.contains("standard output cannot be written"), "{said}");
+}
