@@ -139,7 +139,7 @@ fn limit_address_space(command: &mut Command, bytes: u64) {
     };
     // SAFETY: between fork and exec it makes one system call and allocates nothing.
     unsafe {
-        command.pre_exec(move || Ok(setrlimit(Resource::As, limit.clone())?));
+        command.pre_exec(move || Ok(setrlimit(Resource::As, limit)?));
     }
 }
 

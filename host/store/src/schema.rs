@@ -158,3 +158,34 @@ fn migrate(conn: &mut Connection, file: &Path) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_every_older_version_is_brought_up_to_date_with_what_it_holds() {
+        for version in 1..MIGRATIONS.len() {
+            let dir = tempfile::tempdir().expect("a folder");
+            let file = dir.path().join("fonio.db");
+            let old = Connection::open(&file).expect("a file");
+            for migration in &MIGRATIONS[..version] {
+                old.execute_batch(migration).expect("an older schema");
+            }
+            old.pragma_update(None, "user_version", version as i64)
+                .expect("its version");
+            old.execute_batch(
+                "INSERT INTO messages VALUES (1, 0, 'inbox', 'application/json', x'7b7d', NULL)",
+            )
+            .expect("a message");
+            drop(old);
+            let new = open_writer(&file).expect("it opens");
+            let found: (i64, i64) = new
+                .query_row("SELECT (SELECT count(*) FROM messages), (SELECT user_version FROM pragma_user_version)", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .expect("both can be read");
+            assert_eq!(found, (1, MIGRATIONS.len() as i64));
+        }
+    }
+}

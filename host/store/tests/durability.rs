@@ -202,10 +202,14 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     let file = dir.path().join("fonio.db");
     let edit = |version: i64| {
         let conn = rusqlite::Connection::open(&file).expect("the file");
+        let before: i64 = conn
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .expect("a version");
         conn.pragma_update(None, "user_version", version)
             .expect("a version");
+        before
     };
-    edit(999);
+    let known = edit(999);
     let refused = Store::open(dir.path(), StoreOptions::default())
         .err()
         .expect("a refusal");
@@ -213,7 +217,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         matches!(refused, StoreError::NewerSchema { found: 999, .. }),
         "{refused}"
     );
-    edit(1);
+    edit(known);
     open(dir.path());
 }
 
