@@ -10,7 +10,8 @@ use fonio_sandbox::Sandbox;
 use fonio_store::Store;
 use tokio::sync::{Mutex, watch};
 
-use crate::live::{Live, adaptor_files_stamp};
+use crate::adaptors::adaptor_files_stamp;
+use crate::live::Live;
 use crate::receiver::Intake;
 
 /// Shared by everything that serves.
@@ -181,14 +182,28 @@ impl Host {
     }
 }
 
+/// Reads one project or workflow file, with what is beside it, off the async threads.
+pub async fn load_project_file(file: &Path) -> fonio_project::Loaded {
+    let file = file.to_path_buf();
+    read_off_threads(move |environment| fonio_project::load_file(&file, environment)).await
+}
+
 /// Reads the files of a project off the async threads. The process's environment wins over `.env` in the current
 /// directory, as `fonio serve` is started where OpenFn/microservice was, and that over the project's own `.env`.
 pub async fn load_project(dir: &Path) -> fonio_project::Loaded {
     let dir = dir.to_path_buf();
+    read_off_threads(move |environment| fonio_project::load(&dir, environment)).await
+}
+
+type LookUp<'v> = dyn Fn(&str) -> Option<String> + 'v;
+
+async fn read_off_threads<R: Send + 'static>(
+    read: impl FnOnce(&LookUp<'_>) -> R + Send + 'static,
+) -> R {
     let read = tokio::task::spawn_blocking(move || {
         let here = fonio_project::load_variables(Path::new("."));
         let environment = |name: &str| std::env::var(name).ok().or_else(|| here.get(name).cloned());
-        fonio_project::load(&dir, &environment)
+        read(&environment)
     });
     match read.await {
         Ok(loaded) => loaded,

@@ -1,14 +1,18 @@
 //! Fonio's host: receive, match, queue, claim, run, settle.
 //!
 //! - [`cli`]: what a person types; `serve` puts the rest together.
-//! - [`host`]: what everything that serves shares; [`live`]: the project as it runs; [`reload`]: how it changes.
+//! - [`host`]: what everything that serves shares; [`live`]: the project as it runs, with its [`adaptors`];
+//!   [`reload`]: how it changes.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
-//! - [`runner`]: from a stored step to its settlement; [`state`]: what a step starts with.
+//! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
+//!   with.
 //!
 //! The model of a project is in `fonio-project`, the queue in `fonio-store`, the steps' sandbox in `fonio-sandbox`;
 //! none of the three knows another's business.
 
+pub mod adaptors;
 pub mod cli;
+pub mod flow;
 pub mod host;
 pub mod live;
 pub mod receiver;

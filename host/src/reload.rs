@@ -112,8 +112,12 @@ fn folders(host: &Host) -> BTreeSet<PathBuf> {
     let live = host.live();
     let of_files = live
         .iter()
-        .flat_map(|live| &live.project.jobs)
-        .filter_map(|job| job.expression.file.parent().map(Path::to_path_buf));
+        .flat_map(|live| &live.project.workflows)
+        .flat_map(|workflow| {
+            let expressions = workflow.jobs.iter().map(|job| &job.expression.file);
+            expressions.chain([&workflow.file])
+        })
+        .filter_map(|file| file.parent().map(Path::to_path_buf));
     named
         .into_iter()
         .chain(of_files)

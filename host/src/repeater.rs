@@ -1,15 +1,16 @@
-//! Clocks: starts the jobs of cron triggers, each with the state it left last time.
+//! Clocks: starts the workflows of cron triggers, each with the state that was left last time.
 //!
-//! - A job never overlaps with itself: a tick that comes while its last run is open is skipped, and the log says so.
+//! - A clock never overlaps with itself: a tick that comes while its last run is open is skipped, and the log says so.
 //! - Ticks missed while the host was down are made up for by one run at the start, however many they were.
-//! - A job that is new starts at its next tick.
+//! - A clock that is new starts at its next tick.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Job, Project, Schedule};
-use fonio_store::{Store, StoreError};
+use fonio_project::{AfterCrash, Project, Schedule, Trigger, TriggerKind, Workflow};
+use fonio_store::{DataclipId, FirstStep, NewRun, Store, StoreError};
 
+use crate::flow::started_by;
 use crate::host::Host;
 use crate::runner::now_ms;
 
@@ -35,14 +36,19 @@ pub async fn run(host: Arc<Host>) {
     }
 }
 
-/// Starts every job whose tick has come; the time of the earliest tick to come.
+/// Starts every workflow whose tick has come; the time of the earliest tick to come.
 async fn tick_all(host: &Host, project: &Project) -> Option<i64> {
     let mut earliest = None;
-    for (job, schedule) in project.cron_jobs() {
-        let next = match tick(&host.store, job, schedule, now_ms()).await {
+    for (workflow, trigger, schedule) in project.crons() {
+        let clock = Clock {
+            workflow,
+            trigger,
+            schedule,
+        };
+        let next = match clock.tick(&host.store, now_ms()).await {
             Ok(next) => next,
             Err(error) => {
-                tracing::error!(job = job.name, %error, "a cron job could not be started; trying again");
+                tracing::error!(clock = clock.key(), %error, "a clock could not start its workflow; trying again");
                 Some(now_ms() + 1000)
             }
         };
@@ -51,99 +57,137 @@ async fn tick_all(host: &Host, project: &Project) -> Option<i64> {
     earliest
 }
 
-/// Starts the job if its tick has come by `now`; the time of the next one.
-async fn tick(
-    store: &Store,
-    job: &Job,
-    schedule: &Schedule,
-    now: i64,
-) -> Result<Option<i64>, StoreError> {
-    let Some(last) = store.cron_tick(&job.name).await? else {
-        store.record_cron_tick(&job.name, now).await?;
-        return Ok(schedule.next_after(now));
-    };
-    // A clock that was set back far would stop the job until that time comes again.
-    let last = last.min(now);
-    match schedule.next_after(last) {
-        Some(due) if due <= now => {
-            start(store, job, now).await?;
-            Ok(schedule.next_after(now))
-        }
-        next => Ok(next),
-    }
+/// A trigger of the clock.
+struct Clock<'p> {
+    workflow: &'p Workflow,
+    trigger: &'p Trigger,
+    schedule: &'p Schedule,
 }
 
-async fn start(store: &Store, job: &Job, now: i64) -> Result<(), StoreError> {
-    if store.has_open_run(&job.name).await? {
-        tracing::warn!(
-            job = job.name,
-            "this tick is skipped: the run of the last one is still open"
-        );
-        return store.record_cron_tick(&job.name, now).await;
+impl Clock<'_> {
+    /// What the store knows it by.
+    fn key(&self) -> String {
+        format!("{}/{}", self.workflow.id, self.trigger.id)
     }
-    let input = store.last_output(&job.name).await?;
-    store
-        .start_cron(&job.name, &job.trigger, now, input)
-        .await?;
-    Ok(())
+
+    /// Starts the workflow if the tick has come by `now`; the time of the next one.
+    async fn tick(&self, store: &Store, now: i64) -> Result<Option<i64>, StoreError> {
+        let Some(last) = store.last_tick(&self.key()).await? else {
+            store.record_tick(&self.key(), now).await?;
+            return Ok(self.schedule.next_after(now));
+        };
+        // A clock that was set back far would stop the job until that time comes again.
+        let last = last.min(now);
+        match self.schedule.next_after(last) {
+            Some(due) if due <= now => {
+                self.start(store, now).await?;
+                Ok(self.schedule.next_after(now))
+            }
+            next => Ok(next),
+        }
+    }
+
+    async fn start(&self, store: &Store, now: i64) -> Result<(), StoreError> {
+        if store.is_last_tick_open(&self.key()).await? {
+            tracing::warn!(
+                clock = self.key(),
+                "this tick is skipped: the run of the last one is still open"
+            );
+            return store.record_tick(&self.key(), now).await;
+        }
+        let mut first = Vec::new();
+        for job in started_by(self.workflow, &self.trigger.id) {
+            let input = self.input(store, &job).await?;
+            first.push(FirstStep { job, input });
+        }
+        let run = NewRun {
+            workflow: self.workflow.id.clone(),
+            trigger: self.trigger.id.clone(),
+            first,
+        };
+        store.start_tick(&self.key(), now, run).await?;
+        Ok(())
+    }
+
+    /// What a job starts from: in the microservice's projects what it left itself last time; in OpenFn's workflows the
+    /// last state of the cursor job, or the final state of the last run.
+    async fn input(&self, store: &Store, job: &str) -> Result<Option<DataclipId>, StoreError> {
+        if self.workflow.after_crash == AfterCrash::Continue {
+            return store.last_output(job).await;
+        }
+        let cursor = match &self.trigger.kind {
+            TriggerKind::Cron { cursor_job, .. } => cursor_job.as_deref(),
+            _ => None,
+        };
+        match cursor.and_then(|id| self.workflow.job(id)) {
+            Some(job) => store.last_output(&job.key).await,
+            None => store.last_final_state(&self.workflow.id).await,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fonio_store::{ClaimedStep, Settlement, StepInput, StepStatus, StoreOptions};
+    use fonio_store::{ClaimedStep, Next, Settlement, StepInput, StepStatus, StoreOptions};
 
     /// 2026-03-02 06:00:00 UTC.
     const SIX: i64 = 1_772_431_200_000;
     const HOUR: i64 = 3_600_000;
 
-    struct Clock {
+    struct Hourly {
         store: Store,
-        job: Job,
-        schedule: Schedule,
+        project: Project,
         _dir: tempfile::TempDir,
     }
 
-    impl Clock {
-        /// A job that runs at each full hour.
-        fn hourly() -> Clock {
+    impl Hourly {
+        /// A job that runs at each full hour, in a project of the microservice's generation.
+        fn job() -> Hourly {
+            Hourly::of(
+                "jobs: { sum: { adaptor: common, trigger: hourly, expression: none } }\n\
+                 triggers: { hourly: { cron: '0 * * * *' } }\n",
+            )
+        }
+
+        fn of(yaml: &str) -> Hourly {
             let dir = tempfile::tempdir().expect("a directory");
-            let yaml = "jobs: { sum: { adaptor: common, trigger: hourly, expression: none } }\n\
-                        triggers: { hourly: { cron: '0 * * * *' } }\n";
             std::fs::write(dir.path().join("project.yaml"), yaml).expect("written");
-            let project = fonio_project::load(dir.path(), &|_| None)
+            let loaded = fonio_project::load(dir.path(), &|_| None);
+            let project = loaded
                 .project
-                .expect("a project");
-            let (job, schedule) = project.cron_jobs()[0];
+                .unwrap_or_else(|| panic!("{:?}", loaded.problems));
             let store =
                 Store::open(&dir.path().join("data"), StoreOptions::default()).expect("a store");
-            Clock {
+            Hourly {
                 store,
-                job: job.clone(),
-                schedule: schedule.clone(),
+                project,
                 _dir: dir,
             }
         }
 
         async fn tick(&self, now: i64) -> Option<i64> {
-            tick(&self.store, &self.job, &self.schedule, now)
-                .await
-                .expect("the store works")
+            let (workflow, trigger, schedule) = self.project.crons()[0];
+            let clock = Clock {
+                workflow,
+                trigger,
+                schedule,
+            };
+            clock.tick(&self.store, now).await.expect("the store works")
         }
 
         async fn claim(&self) -> Vec<ClaimedStep> {
             self.store.claim(10).await.expect("the store works")
         }
 
-        async fn settle(&self, step: &ClaimedStep, state: &str) {
+        async fn settle(&self, step: &ClaimedStep, state: &str, next: Next) {
             let settlement = Settlement {
                 status: StepStatus::Succeeded,
                 exit_code: 0,
                 error: None,
                 output: Some(state.as_bytes().to_vec()),
                 log: Vec::new(),
-                next: Vec::new(),
-                next_input: None,
+                next,
                 started_ms: 0,
                 finished_ms: 0,
             };
@@ -154,9 +198,13 @@ mod tests {
         }
     }
 
+    fn leaf() -> Next {
+        Next::Leaf("leaf".to_owned())
+    }
+
     #[tokio::test]
     async fn a_new_job_starts_at_its_next_tick_and_not_before() {
-        let clock = Clock::hourly();
+        let clock = Hourly::job();
         assert_eq!(clock.tick(SIX + 1).await, Some(SIX + HOUR));
         assert_eq!(clock.tick(SIX + HOUR - 1).await, Some(SIX + HOUR));
         assert!(clock.claim().await.is_empty());
@@ -166,7 +214,7 @@ mod tests {
 
     #[tokio::test]
     async fn ticks_missed_while_the_host_was_down_are_made_up_for_by_one_run() {
-        let clock = Clock::hourly();
+        let clock = Hourly::job();
         clock.tick(SIX + 1).await;
         assert_eq!(clock.tick(SIX + 30 * HOUR + 5).await, Some(SIX + 31 * HOUR));
         assert_eq!(clock.tick(SIX + 30 * HOUR + 6).await, Some(SIX + 31 * HOUR));
@@ -175,25 +223,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_tick_that_comes_while_the_last_run_is_open_is_skipped() {
-        let clock = Clock::hourly();
+        let clock = Hourly::job();
         clock.tick(SIX + 1).await;
         clock.tick(SIX + HOUR).await;
         let first = clock.claim().await;
         clock.tick(SIX + 2 * HOUR).await;
         assert!(clock.claim().await.is_empty());
-        clock.settle(&first[0], "{}").await;
+        clock.settle(&first[0], "{}", leaf()).await;
         clock.tick(SIX + 3 * HOUR).await;
         assert_eq!(clock.claim().await.len(), 1);
     }
 
     #[tokio::test]
     async fn each_run_starts_with_what_the_job_left_last_time() {
-        let clock = Clock::hourly();
+        let clock = Hourly::job();
         clock.tick(SIX + 1).await;
         clock.tick(SIX + HOUR).await;
         let first = clock.claim().await;
         assert_eq!(first[0].input, StepInput::Nothing);
-        clock.settle(&first[0], r#"{"cursor":7}"#).await;
+        clock.settle(&first[0], r#"{"cursor":7}"#, leaf()).await;
         clock.tick(SIX + 2 * HOUR).await;
         let second = clock.claim().await;
         assert_eq!(
@@ -204,8 +252,39 @@ mod tests {
 
     #[tokio::test]
     async fn a_clock_that_is_set_back_does_not_stop_the_job() {
-        let clock = Clock::hourly();
+        let clock = Hourly::job();
         clock.tick(SIX + 100 * HOUR).await;
         assert_eq!(clock.tick(SIX + 1).await, Some(SIX + HOUR));
+    }
+
+    /// A workflow of two steps, hourly, with `cursor_job` or not.
+    async fn second_input(cursor: &str) -> StepInput {
+        let clock = Hourly::of(&format!(
+            "schema_version: '4.0'\nid: p\nname: p\nworkflows:\n  - id: w\n    name: w\n    start: hourly\n    steps:\n      \
+             - {{ id: hourly, type: cron, enabled: true, cron_expression: '0 * * * *'{cursor}, next: a }}\n      \
+             - {{ id: a, adaptor: common, expression: none, next: b }}\n      \
+             - {{ id: b, adaptor: common, expression: none }}\n"
+        ));
+        clock.tick(SIX + 1).await;
+        clock.tick(SIX + HOUR).await;
+        let first = clock.claim().await;
+        assert_eq!(first[0].job, "w/a");
+        clock
+            .settle(&first[0], r#"{"of":"a"}"#, Next::Jobs(vec!["w/b".into()]))
+            .await;
+        let second = clock.claim().await;
+        clock.settle(&second[0], r#"{"of":"b"}"#, leaf()).await;
+        clock.tick(SIX + 2 * HOUR).await;
+        clock.claim().await.remove(0).input
+    }
+
+    #[tokio::test]
+    async fn a_workflow_goes_on_from_its_last_final_state_or_from_its_cursor_jobs() {
+        let state = |text: &str| StepInput::Dataclip(text.into());
+        assert_eq!(second_input("").await, state(r#"{"of":"b"}"#));
+        assert_eq!(
+            second_input(", cron_cursor_job_id: a").await,
+            state(r#"{"of":"a"}"#)
+        );
     }
 }

@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fonio_sandbox::{FailureKind, Level, StepFailure, StepOutcome, StepRequest};
-use fonio_store::{ClaimedStep, LogLevel, LogLine, Settlement, StepStatus, StoreError};
+use fonio_project::Job;
+use fonio_sandbox::{FailureKind, Level, StepFailure};
+use fonio_store::{
+    ClaimedStep, LogLevel, LogLine, Next, Settlement, StepInput, StepStatus, StoreError,
+};
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cli::paint;
+use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
 use crate::live::Live;
-use crate::state;
+use crate::state::Input;
 
 /// Runs steps on `threads` until the host stops, then finishes those in flight.
 pub async fn run(host: Arc<Host>, steps: usize, threads: Handle) {
@@ -60,7 +65,7 @@ pub async fn run(host: Arc<Host>, steps: usize, threads: Handle) {
 }
 
 /// Between attempts to reach a store that does not answer.
-const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Waits until there is a place, and tells how many there are.
 async fn free_places(places: &Semaphore) -> usize {
@@ -71,23 +76,54 @@ async fn free_places(places: &Semaphore) -> usize {
     free
 }
 
-async fn run_step(host: &Host, step: ClaimedStep) {
+async fn run_step(host: &Host, claimed: ClaimedStep) {
     let started_ms = now_ms();
     let Some(live) = host.live() else {
         // Steps are only claimed while serving, and serving begins with a project.
-        tracing::error!(step = %step.step, "a step was claimed before there was a project");
+        tracing::error!(step = %claimed.step, "a step was claimed before there was a project");
         return;
     };
-    let outcome = execute(host, &live, &step).await;
-    let settlement = settlement(&live, &step, outcome, started_ms);
+    let (body, request);
+    let input = match &claimed.input {
+        StepInput::Message {
+            body: sent,
+            request: how,
+        } => {
+            body = String::from_utf8_lossy(sent);
+            request = how.as_deref().map(String::from_utf8_lossy);
+            Input::Message {
+                body: &body,
+                request: request.as_deref(),
+            }
+        }
+        StepInput::Dataclip(state) => {
+            body = String::from_utf8_lossy(state);
+            Input::State(&body)
+        }
+        StepInput::Nothing => Input::Nothing,
+    };
+    let step = flow::Step {
+        key: &claimed.job,
+        input,
+        given: None,
+        time_left: time_left(&live, &claimed, started_ms),
+    };
+    let ended = flow::run(&host.sandbox, &live, step).await;
+    if let Some(usage) = ended.usage {
+        let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
+        host.figures
+            .guest_cpu_us
+            .fetch_add(cpu_us, Ordering::Relaxed);
+    }
+    let settlement = settlement(&live, &claimed.job, ended, started_ms);
     count(host, &settlement);
-    tell(&step, &settlement);
+    tell(&claimed, &settlement);
     // Nothing durable is forgotten: a settlement that cannot be written now is written when the store is back.
     loop {
-        match host.store.settle(step.step, settlement.clone()).await {
+        match host.store.settle(claimed.step, settlement.clone()).await {
             Ok(_) | Err(StoreError::NotClaimed { .. }) => return,
             Err(error) => {
-                tracing::error!(step = %step.step, %error, "a finished step cannot be stored; trying again")
+                tracing::error!(step = %claimed.step, %error, "a finished step cannot be stored; trying again")
             }
         }
         tokio::time::sleep(RETRY_AFTER).await;
@@ -98,41 +134,12 @@ async fn run_step(host: &Host, step: ClaimedStep) {
     }
 }
 
-/// The log and the result of one step.
-struct Executed {
-    result: Result<String, StepFailure>,
-    log: Vec<LogLine>,
-}
-
-async fn execute(host: &Host, live: &Live, step: &ClaimedStep) -> Executed {
-    let failed = |failure| Executed {
-        result: Err(failure),
-        log: Vec::new(),
-    };
-    let Some(job) = live.job(&step.job) else {
-        let gone = format!("the job {} is no longer in the project", step.job);
-        return failed(StepFailure::new(FailureKind::Load, "LoadError", gone));
-    };
-    let (code, egress) = match job.ready() {
-        Ok(ready) => ready,
-        Err(failure) => return failed(failure),
-    };
-    let state = state::assemble(&step.input, job.configuration.as_ref());
-    let request = StepRequest {
-        job: code,
-        state,
-        egress,
-        limits: job.limits,
-    };
-    let StepOutcome { result, log, usage } = host.sandbox.run(request).await;
-    let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
-    host.figures
-        .guest_cpu_us
-        .fetch_add(cpu_us, Ordering::Relaxed);
-    Executed {
-        result,
-        log: log.into_iter().map(stored_line).collect(),
-    }
+/// What is left of the run's time, which began with its first step.
+fn time_left(live: &Live, claimed: &ClaimedStep, now: i64) -> Option<Duration> {
+    let timeout = live.project.workflow(&claimed.workflow)?.options.timeout?;
+    let began = claimed.run_started_ms.unwrap_or(now);
+    let gone = Duration::from_millis(u64::try_from(now - began).unwrap_or(0));
+    Some(timeout.saturating_sub(gone))
 }
 
 fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
@@ -149,77 +156,70 @@ fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
     }
 }
 
-fn settlement(live: &Live, step: &ClaimedStep, executed: Executed, started_ms: i64) -> Settlement {
-    let succeeded = executed.result.is_ok();
-    let next: Vec<String> = live
-        .project
-        .jobs_after(&step.job, succeeded)
-        .iter()
-        .map(|job| job.name.clone())
-        .collect();
-    let mut log = executed.log;
+fn settlement(live: &Live, key: &str, ended: Ended, started_ms: i64) -> Settlement {
     let finished_ms = now_ms();
-    match executed.result {
-        Ok(output) => Settlement {
-            status: StepStatus::Succeeded,
-            exit_code: 0,
-            error: None,
-            output: Some(output.into_bytes()),
-            log,
-            next,
-            next_input: None,
-            started_ms,
-            finished_ms,
-        },
-        Err(failure) => {
+    let mut log: Vec<LogLine> = ended.log.into_iter().map(stored_line).collect();
+    let (status, exit_code) = match &ended.failure {
+        None => (StepStatus::Succeeded, 0),
+        Some(failure) => {
             log.push(LogLine {
                 level: LogLevel::Error,
                 at_ms: finished_ms,
-                message: sentence(live, &step.job, &failure),
+                message: sentence(live, key, failure),
             });
-            let handed_on =
-                (!next.is_empty()).then(|| state::after_failure(&step.job, &failure, &step.input));
-            Settlement {
-                status: StepStatus::Failed,
-                exit_code: failure.exit_code(),
-                error: serde_json::to_string(&failure).ok(),
-                output: None,
-                log,
-                next,
-                next_input: handed_on.map(|state| state.to_string().into_bytes()),
-                started_ms,
-                finished_ms,
-            }
+            (StepStatus::Failed, failure.exit_code())
         }
+    };
+    Settlement {
+        status,
+        exit_code,
+        error: ended
+            .failure
+            .as_ref()
+            .map(|failure| with_severity(failure).to_string()),
+        output: ended.output.map(String::into_bytes),
+        log,
+        next: match ended.follows {
+            Follows::Jobs(keys) => Next::Jobs(keys),
+            Follows::Leaf(name) => Next::Leaf(name),
+            Follows::End => Next::End,
+        },
+        started_ms,
+        finished_ms,
     }
 }
 
+fn with_severity(failure: &StepFailure) -> Value {
+    let (_, severity) = flow::classify(failure);
+    let mut error = serde_json::to_value(failure).unwrap_or_default();
+    error["severity"] = json!(severity);
+    error
+}
+
 /// The failure as its author reads it: what, and where in which file.
-fn sentence(live: &Live, job: &str, failure: &StepFailure) -> String {
+pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String {
     let said = match failure.kind {
         FailureKind::Load => failure.message.clone(),
         _ => format!("{}: {}", failure.name, failure.message),
     };
-    let place = live
-        .project
-        .job(job)
-        .zip(failure.position)
-        .map(|(job, (line, column))| {
-            let at = job.expression.position(line, column);
-            let source = job.expression.file_line(line, column).unwrap_or_default();
-            format!(
-                "\n  --> {}:{}:{}\n   | {}",
-                job.expression.file.display(),
-                at.0,
-                at.1,
-                source.trim_end()
-            )
-        });
-    said + &place.unwrap_or_default()
+    let place = live.project.job(key).zip(failure.position);
+    said + &place.map(|(job, at)| place_of(job, at)).unwrap_or_default()
+}
+
+fn place_of(job: &Job, (line, column): (u32, u32)) -> String {
+    let at = job.expression.position(line, column);
+    let source = job.expression.file_line(line, column).unwrap_or_default();
+    format!(
+        "\n  --> {}:{}:{}\n   | {}",
+        job.expression.file.display(),
+        at.0,
+        at.1,
+        source.trim_end()
+    )
 }
 
 /// A failed step in a line, for whoever watches the console; the whole of it is in the run's log.
-fn tell(step: &ClaimedStep, settlement: &Settlement) {
+fn tell(claimed: &ClaimedStep, settlement: &Settlement) {
     if settlement.status == StepStatus::Failed {
         let said = settlement
             .log
@@ -228,7 +228,7 @@ fn tell(step: &ClaimedStep, settlement: &Settlement) {
             .unwrap_or_default();
         paint::event(
             "failed",
-            &format!("{} in run {}: {said}", step.job, step.run),
+            &format!("{} in run {}: {said}", claimed.job, claimed.run),
         );
     }
 }

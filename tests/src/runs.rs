@@ -11,6 +11,8 @@ pub struct Run {
     pub status: String,
     /// Its steps, oldest first.
     pub steps: Vec<Step>,
+    /// Its final state, `null` without one.
+    pub state: Value,
 }
 
 /// A step that has ended.
@@ -91,6 +93,7 @@ pub(crate) fn run(detail: &Value, dataclip: impl Fn(i64) -> Value) -> Run {
         job: text(&detail["job"]),
         status: text(&detail["status"]),
         steps,
+        state: detail["output"].as_i64().map_or(Value::Null, &dataclip),
     }
 }
 

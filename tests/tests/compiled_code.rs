@@ -9,14 +9,17 @@ use std::process::{Command, Stdio};
 
 use fonio_tests::{Program, Project, code_cache, fonio};
 
-/// The compiled files of a cache: name, and the inode, which changes whenever one is written anew.
-fn compiled(cache: &Path) -> BTreeMap<String, u64> {
+/// The compiled files of a cache: name, and when it was written, in nanoseconds.
+fn compiled(cache: &Path) -> BTreeMap<String, i128> {
     let entries = fs::read_dir(cache).expect("the cache is there");
     entries
         .map(|entry| {
             let entry = entry.expect("it can be listed");
             let name = entry.file_name().to_string_lossy().into_owned();
-            (name, entry.metadata().expect("it is there").ino())
+            let found = entry.metadata().expect("it is there");
+            let written =
+                i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+            (name, written)
         })
         .collect()
 }
@@ -60,7 +63,7 @@ fn code_is_compiled_once_into_a_private_folder_and_again_only_when_it_is_damaged
     );
     let renewed: Vec<_> = after
         .iter()
-        .filter(|(name, inode)| first[*name] != **inode)
+        .filter(|(name, written)| first[*name] != **written)
         .collect();
     assert_eq!(renewed.len(), 1, "only what was damaged is compiled again");
 }

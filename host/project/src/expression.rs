@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::escaped;
 use crate::report::{Place, count};
+
+/// What a job that does nothing on purpose is written with.
+pub(crate) const NOTHING: &str = "none";
 
 /// A job's expression, from a file of its own or from within the project file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,11 @@ impl Expression {
         }
     }
 
+    /// Of a job that passes its state on, and stands at `at`.
+    pub(crate) fn nothing(file: &Path, at: Place) -> Expression {
+        Expression::from_scalar(file, NOTHING.to_owned(), Placement::Start(at))
+    }
+
     /// A text within the YAML of `file`.
     pub(crate) fn from_scalar(file: &Path, source: String, placement: Placement) -> Expression {
         let (first_line, indent) = placement.origin();
@@ -44,21 +53,22 @@ impl Expression {
 
     /// Line and column in [`file`](Expression::file) of a line and column in [`source`](Expression::source), all from 1.
     ///
-    /// Exact, also in folded blocks; only where YAML escapes (`"\n"`) changed the characters is it the start of the text.
+    /// Exact, also in folded blocks and in texts with escapes, as JSON has them. Only of a text that YAML both folds and
+    /// escapes is it the start.
     pub fn position(&self, line: u32, column: u32) -> (u32, u32) {
         let place = self.placement.place(&self.source, Place { line, column });
         (place.line, place.column)
     }
 
     /// The line of the file in which [`position`](Expression::position) has a line and column of the source; nothing
-    /// where YAML escapes changed the characters.
+    /// where only the start of the text is known. What stands before the text is blank.
     pub fn file_line(&self, line: u32, column: u32) -> Option<String> {
         let indented = |indent: u32, text: &str| " ".repeat(indent as usize) + text;
         match &self.placement {
             Placement::Verbatim { indent, .. } => {
                 Some(indented(*indent, nth_line(&self.source, line)?))
             }
-            Placement::Folded { start, raw } => {
+            Placement::Folded { start, raw } | Placement::Escaped { start, raw } => {
                 let place = self.placement.place(&self.source, Place { line, column });
                 let text = nth_line(raw, (place.line + 1).checked_sub(start.line)?)?;
                 let before = if place.line == start.line {
@@ -124,6 +134,8 @@ pub(crate) enum Placement {
     Verbatim { first_line: u32, indent: u32 },
     /// The same characters with other white space between them: `raw` is what the file has from `start` on.
     Folded { start: Place, raw: String },
+    /// In quotes, with escapes: `raw` is what the file has from `start` on, behind the quote.
+    Escaped { start: Place, raw: String },
     /// Other characters; only the start is known.
     Start(Place),
 }
@@ -144,14 +156,13 @@ impl Placement {
         };
         match found {
             Some('|' | '>') => of_block(file, at, value),
-            Some('"' | '\'') => folded(
-                file,
-                Place {
+            Some('"' | '\'' | '`') => {
+                let start = Place {
                     line: at.line,
                     column: at.column + 1,
-                },
-                value,
-            ),
+                };
+                folded(file, start, value).or_else(|| escaped(file, start, value))
+            }
             Some(_) => folded(file, at, value),
             None => None,
         }
@@ -161,9 +172,9 @@ impl Placement {
     fn origin(&self) -> (u32, u32) {
         match self {
             Placement::Verbatim { first_line, indent } => (*first_line, *indent),
-            Placement::Folded { start, .. } | Placement::Start(start) => {
-                (start.line, start.column.saturating_sub(1))
-            }
+            Placement::Folded { start, .. }
+            | Placement::Escaped { start, .. }
+            | Placement::Start(start) => (start.line, start.column.saturating_sub(1)),
         }
     }
 
@@ -177,6 +188,9 @@ impl Placement {
             Placement::Folded { start, raw } => {
                 let (letters, on_letter) = letters_before(text, at);
                 place_of_letter(raw, *start, letters, on_letter)
+            }
+            Placement::Escaped { start, raw } => {
+                escaped::place(raw, *start, characters_before(text, at))
             }
             Placement::Start(start) => *start,
         }
@@ -210,16 +224,27 @@ fn of_block(file: &str, at: Place, value: &str) -> Option<Placement> {
     )
 }
 
-/// Only if the characters from `start` on are those of `value` but for white space.
-fn folded(file: &str, start: Place, value: &str) -> Option<Placement> {
+/// The file from a place on.
+fn text_from(file: &str, start: Place) -> Option<&str> {
     let line_start: usize = file
         .split_inclusive('\n')
         .take(start.line as usize - 1)
         .map(str::len)
         .sum();
-    let line = &file[line_start..];
+    let line = file.get(line_start..)?;
     let offset = line.char_indices().nth(start.column as usize - 1)?.0;
-    let rest = &line[offset..];
+    line.get(offset..)
+}
+
+/// Only if the characters from `start` on are those of `value`, once their escapes are read.
+fn escaped(file: &str, start: Place, value: &str) -> Option<Placement> {
+    let raw = escaped::raw_of(text_from(file, start)?, value)?;
+    Some(Placement::Escaped { start, raw })
+}
+
+/// Only if the characters from `start` on are those of `value` but for white space.
+fn folded(file: &str, start: Place, value: &str) -> Option<Placement> {
+    let rest = text_from(file, start)?;
     let mut raw = rest.char_indices().filter(|(_, c)| !c.is_whitespace());
     let mut end = 0;
     for wanted in value.chars().filter(|c| !c.is_whitespace()) {
@@ -237,6 +262,16 @@ fn folded(file: &str, start: Place, value: &str) -> Option<Placement> {
 
 fn leading_spaces(line: &str) -> usize {
     line.len() - line.trim_start_matches(' ').len()
+}
+
+/// How many characters stand before `at`, which may be past the end of its line.
+fn characters_before(text: &str, at: Place) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let above = lines.by_ref().take(at.line.saturating_sub(1) as usize);
+    let above: usize = above.map(|line| line.chars().count()).sum();
+    let line = lines.next().unwrap_or_default();
+    let column = at.column.saturating_sub(1) as usize;
+    above + column.min(line.trim_end_matches('\n').chars().count())
 }
 
 /// How many characters that are no white space stand before `at`, and whether one stands there.

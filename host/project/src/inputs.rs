@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -106,6 +106,38 @@ impl<'a> Inputs<'a> {
                         .extension()
                         .is_some_and(|found| found == extension)
             })
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The path from the project directory of one that `file` names, relative to its own folder. Nothing if it leads out
+    /// of the project, by `..` or by a link.
+    pub fn named_in(&self, file: &Path, path: &Path) -> Option<PathBuf> {
+        let mut found = file.parent().map(Path::to_owned).unwrap_or_default();
+        for part in path.components() {
+            match part {
+                Component::CurDir => {}
+                Component::Normal(part) => found.push(part),
+                Component::ParentDir => {
+                    if !found.pop() {
+                        return None;
+                    }
+                }
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+        }
+        let there = self.dir.join(&found).exists();
+        (!there || self.inside(&found).is_some()).then_some(found)
+    }
+
+    /// The names of everything in a folder of the project that does not start with a dot, in order.
+    pub fn entries_in(&self, folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.join(folder));
+        let names = entries.into_iter().flatten();
+        let mut names: Vec<String> = names
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
             .collect();
         names.sort();
         names

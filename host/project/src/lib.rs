@@ -17,7 +17,11 @@ mod alone;
 mod credential;
 mod criteria;
 mod dotenv;
+mod draft;
+mod escaped;
+mod export;
 mod expression;
+mod formats;
 mod grants;
 mod inputs;
 mod limits;
@@ -32,7 +36,6 @@ mod settings;
 mod sizes;
 mod suggest;
 mod tree;
-mod yaml;
 
 use std::path::Path;
 
@@ -40,10 +43,15 @@ pub use adaptor::{AdaptorName, AdaptorNameError};
 pub use alone::{load_environment, load_settings, load_variables, origins_of_credential};
 pub use credential::Credential;
 pub use dotenv::{DEFAULT_PORT, EndpointStyle, Environment, PROCESS as ENVIRONMENT};
+pub use export::{ExportError, Exported, export, export_workspace};
 pub use expression::Expression;
+pub use formats::PROJECT_FILE;
 pub use grants::{Grants, Origin, OriginError};
 pub use limits::{LIMITS, LimitInfo, Limits, Unit};
-pub use model::{Job, Loaded, Project, Trigger, TriggerKind};
+pub use model::{
+    AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,
+    Trigger, TriggerKind, Webhook, Workflow, WorkflowOptions,
+};
 pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity};
 pub use schedule::{Schedule, ScheduleError};
@@ -52,24 +60,44 @@ pub use settings::{
     SETTINGS_FILE, Settings,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
-pub use yaml::PROJECT_FILE;
 
 use inputs::Inputs;
 
 /// Reads the project in `dir`. `environment` looks up variables of the process, which win over those in `.env`.
 ///
 /// It never fails: what is wrong is in [`Loaded::problems`], and a project with errors among them must not be served.
-/// Files are read up to 4 MiB each.
+/// Files are read up to 4 MiB each. Of project.yaml, project.yml, openfn.yaml, project.json and project.js the first
+/// counts.
 pub fn load(dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let mut inputs = Inputs::new(dir);
+    let file = formats::find(&mut inputs);
+    load_from(inputs, file.as_deref(), environment)
+}
+
+/// Reads the project or workflow that is in the file `path`, of any generation. Its folder is the project's: there are
+/// its fonio.toml, `.env`, credentials and the files that it names. Otherwise as [`load`].
+pub fn load_file(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let dir = match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    };
+    let file = path.file_name().map(Path::new);
+    load_from(Inputs::new(dir), file.or(Some(path)), environment)
+}
+
+fn load_from(
+    mut inputs: Inputs<'_>,
+    file: Option<&Path>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Loaded {
     let variables = dotenv::read(&mut inputs, environment);
     let environment = dotenv::environment(&mut inputs, &variables);
     let settings = settings::read(&mut inputs);
-    let raw = yaml::read(&mut inputs);
-    let project = match (settings, raw) {
-        (Some(settings), Some(raw)) => Some(resolve::resolve(
+    let draft = file.and_then(|file| formats::read(&mut inputs, file));
+    let project = match (settings, draft) {
+        (Some(settings), Some(draft)) => Some(resolve::resolve(
             &mut inputs,
-            raw,
+            draft,
             settings,
             environment,
             &variables,

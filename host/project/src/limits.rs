@@ -226,7 +226,7 @@ pub const LIMITS: &[LimitInfo] = &[
     },
 ];
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::draft::Field;
 use crate::problem::Problem;
 use crate::report::{Place, Report};
 use crate::suggest::did_you_mean;
@@ -11,6 +12,8 @@ use crate::tree::{Data, Key, Node};
 pub(crate) struct Reading<'r> {
     pub report: &'r mut Report,
     pub file: &'r Path,
+    /// Its text, in which values have their places.
+    pub text: &'r str,
 }
 
 impl Reading<'_> {
@@ -43,9 +46,43 @@ impl Reading<'_> {
             .or_else(|| self.wrong_kind(node, what, "a text"))
     }
 
+    /// A text that may be left out.
+    pub fn field(&mut self, node: &Node, what: &str) -> Field {
+        if node.is_null() {
+            return Field::Absent;
+        }
+        match self.text(node, what) {
+            Some(text) => Field::Text {
+                text,
+                at: node.at,
+                written_at: node.written_at,
+            },
+            None => Field::Wrong,
+        }
+    }
+
+    /// The name of something else in the file; nothing is none.
+    pub fn reference(&mut self, node: &Node, what: &str) -> Option<Key> {
+        if node.is_null() {
+            return None;
+        }
+        let text = self.text(node, what)?;
+        Some(Key { text, at: node.at })
+    }
+
+    /// A text that may be left out, where its place does not matter.
+    pub fn optional_text(&mut self, node: &Node, what: &str) -> Option<String> {
+        if node.is_null() {
+            return None;
+        }
+        self.text(node, what)
+    }
+
+    /// Nothing at all is neither.
     pub fn bool(&mut self, node: &Node, what: &str) -> Option<bool> {
         match node.data {
             Data::Bool(yes) => Some(yes),
+            Data::Null => None,
             _ => self.wrong_kind(node, what, "true or false"),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
-use crate::live::Adaptors;
+use crate::adaptors::Adaptors;
 use crate::wasm_file;
 
 #[derive(Debug, Subcommand)]

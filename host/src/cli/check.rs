@@ -42,8 +42,8 @@ impl Check {
                 let sandbox = sandbox::start().await?;
                 let live = Live::load(project, loaded.problems, &sandbox, None).await;
                 let summary = [
-                    paint::count(live.project.jobs.len(), "job"),
-                    paint::count(live.project.triggers.len(), "trigger"),
+                    paint::count(live.project.jobs().count(), "job"),
+                    paint::count(live.project.triggers().count(), "trigger"),
                     paint::count(live.project.credentials.len(), "credential"),
                 ];
                 (live.problems, summary.join(", "))

@@ -57,6 +57,17 @@ pub(crate) enum Exit {
     NotLoaded,
 }
 
+impl Exit {
+    /// Of a step that failed.
+    pub(crate) fn of_step(failure: &fonio_sandbox::StepFailure) -> Exit {
+        match failure.exit_code() {
+            3 => Exit::Stopped,
+            10 => Exit::NotLoaded,
+            _ => Exit::Failed,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {

@@ -183,7 +183,7 @@ fn require_environment(host: &Host) -> Result<(), Failure> {
 fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::failed)?;
     if let Some(live) = host.live() {
-        let jobs = paint::count(live.project.jobs.len(), "job");
+        let jobs = paint::count(live.project.jobs().count(), "job");
         let adaptors = paint::count(live.adaptors().0.len(), "adaptor");
         paint::event(
             "project",

@@ -1,21 +1,24 @@
-//! The inbox: a message is stored before it is acknowledged, and every trigger that matches it starts a run.
+//! The inbox and the webhooks: a message is stored before it is acknowledged, and every trigger that matches it starts a
+//! run.
 
 mod body;
 mod form;
 mod glance;
 mod intake;
+mod webhook;
 mod xml;
 mod xml_shape;
 
 use std::collections::BTreeSet;
 
 use fonio_project::EndpointStyle;
-use fonio_store::{FirstStep, NewMessage, StoreError};
-use http::{HeaderMap, Request, StatusCode};
+use fonio_store::{NewMessage, NewRun, RunId, RunOutcome, StoreError};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::flow::{id_of, new_run};
 use crate::host::{Figures, Host};
 use crate::live::Live;
 use crate::server::Reply;
@@ -25,39 +28,44 @@ pub use intake::Intake;
 
 /// `POST /inbox`.
 pub async fn inbox(host: &Host, request: Request<Incoming>) -> Reply {
-    let reply = match receive(host, request).await {
-        Ok(reply) => {
-            Figures::count(&host.figures.accepted);
-            return reply;
-        }
-        Err(reply) => reply,
-    };
-    Figures::count(&host.figures.refused);
-    reply
+    counted(host, receive(host, request).await)
+}
+
+/// `POST` and `GET /i/<webhook>`.
+pub async fn webhook(host: &Host, address: &str, request: Request<Incoming>) -> Reply {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return webhook::look(host, address);
+    }
+    counted(host, webhook::receive(host, address, request).await)
 }
 
 /// A refusal is an `Err`.
+fn counted(host: &Host, answer: Result<Reply, Reply>) -> Reply {
+    match answer {
+        Ok(reply) => {
+            Figures::count(&host.figures.accepted);
+            reply
+        }
+        Err(refusal) => {
+            Figures::count(&host.figures.refused);
+            refusal
+        }
+    }
+}
+
 async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply> {
     let live = serving(host)?;
     let (parts, incoming) = request.into_parts();
     let bytes = intake::read(&host.intake, incoming).await?;
     let parsed = parse(&parts.headers, bytes, &live.criteria_keys()).await?;
-    let matched: Vec<FirstStep> = live
-        .project
-        .jobs_matching(&parsed.data)
+    let starts = live.project.starts_for_message(&parsed.data);
+    let matched: Vec<NewRun> = starts
         .iter()
-        .map(|job| FirstStep {
-            trigger: job.trigger.clone(),
-            job: job.name.clone(),
-        })
+        .map(|start| new_run(start.workflow, start.trigger))
         .collect();
-    let names: Vec<String> = matched.iter().map(|first| first.job.clone()).collect();
-    let message = NewMessage {
-        source: "inbox".to_owned(),
-        content_type: parsed.content_type,
-        body: parsed.json.into(),
-        raw: parsed.original.map(Vec::from),
-    };
+    let names: Vec<String> = matched.iter().flat_map(names_of_first).collect();
+    let first: Vec<usize> = matched.iter().map(|run| run.first.len()).collect();
+    let message = message("inbox", parsed, None);
     let accepted = host
         .store
         .accept(message, matched)
@@ -65,7 +73,27 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
         .map_err(|error| not_stored(&error))?;
     match live.project.environment.endpoint_style {
         EndpointStyle::Async => Ok(Reply::json(StatusCode::ACCEPTED, &Begun::new(&names))),
-        EndpointStyle::Sync => Ok(finished(host, &accepted.runs).await),
+        EndpointStyle::Sync => {
+            let runs: Vec<(RunId, usize)> = accepted.runs.into_iter().zip(first).collect();
+            Ok(finished(host, &runs).await)
+        }
+    }
+}
+
+fn names_of_first(run: &NewRun) -> impl Iterator<Item = String> {
+    run.first
+        .iter()
+        .map(|first| id_of(&run.workflow, &first.job).to_owned())
+}
+
+/// What arrived, as it is stored.
+fn message(source: &str, parsed: Parsed, request: Option<Vec<u8>>) -> NewMessage {
+    NewMessage {
+        source: source.to_owned(),
+        content_type: parsed.content_type,
+        body: parsed.json.into(),
+        raw: parsed.original.map(Vec::from),
+        request,
     }
 }
 
@@ -137,27 +165,33 @@ fn stored_but_stopping() -> Reply {
     Reply::problem(StatusCode::SERVICE_UNAVAILABLE, said)
 }
 
-/// Waits for every run to end: 201 when all passed, 206 when any failed, 200 when there was none.
-async fn finished(host: &Host, runs: &[fonio_store::RunId]) -> Reply {
+/// Waits for a run to end.
+async fn outcome(host: &Host, run: RunId) -> Result<RunOutcome, Reply> {
+    let finished = tokio::select! {
+        finished = host.store.run_finished(run) => finished,
+        () = host.stopping() => return Err(stored_but_stopping()),
+    };
+    finished.map_err(|error| {
+        let said = format!(
+            "the message is stored and its jobs will run, but this reply could not wait for them: {error}"
+        );
+        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said)
+    })
+}
+
+/// Waits for every run to end: 201 when all passed, 206 when any failed, 200 when there was none. With each run comes
+/// how many steps it began with: those are the matched jobs, and what they start in turn does not count for this reply.
+async fn finished(host: &Host, runs: &[(RunId, usize)]) -> Reply {
     let mut jobs = Vec::new();
-    for run in runs {
-        let finished = tokio::select! {
-            finished = host.store.run_finished(*run) => finished,
-            () = host.stopping() => return stored_but_stopping(),
-        };
-        let outcome = match finished {
+    for (run, first) in runs {
+        let outcome = match outcome(host, *run).await {
             Ok(outcome) => outcome,
-            Err(error) => {
-                let said = format!(
-                    "the message is stored and its jobs will run, but this reply could not wait for them: {error}"
-                );
-                return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said);
-            }
+            Err(refusal) => return refusal,
         };
-        // The matched job is the run's first step; what it starts in turn does not count for this reply.
-        if let Some(first) = outcome.steps.first() {
-            let log: Vec<&str> = first.log.iter().map(|line| line.message.as_str()).collect();
-            jobs.push(json!({ "job": first.job, "log": log, "exit_code": first.exit_code }));
+        for step in outcome.steps.iter().take(*first) {
+            let log: Vec<&str> = step.log.iter().map(|line| line.message.as_str()).collect();
+            let job = id_of(&outcome.workflow, &step.job);
+            jobs.push(json!({ "job": job, "log": log, "exit_code": step.exit_code }));
         }
     }
     let success = jobs.iter().all(|job| job["exit_code"] == 0);

@@ -1,11 +1,12 @@
 //! `/api/v1`: what the page and scripts read.
 
-use fonio_project::TriggerKind;
+use fonio_project::{Condition, Job, Project, Source, TriggerKind};
 use fonio_store::{DataclipId, MessageFilter, MessageId, RunFilter, RunId, StoreError};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Reply;
+use crate::flow::id_of;
 use crate::host::Host;
 
 /// Runs or messages in one answer unless `limit` asks for fewer or more.
@@ -38,25 +39,41 @@ fn project(host: &Host) -> Value {
         return json!({ "ready": false, "jobs": [], "triggers": [], "adaptors": [], "problems": *problems });
     };
     let now = crate::runner::now_ms();
-    let jobs = live.project.jobs.iter().map(|job| {
-        let failure = live.job(&job.name).and_then(|job| job.ready().err());
+    let jobs = live.project.jobs().map(|job| {
+        let loaded = live.job(&job.key);
+        let failure = loaded.and_then(|job| job.ready().err());
         json!({
-            "name": job.name,
+            "name": job.id,
+            "workflow": job.workflow,
             "adaptor": job.adaptor.to_string(),
-            "trigger": job.trigger,
+            "enabled": job.enabled,
             "file": job.expression.file,
+            "starts_on": starts_on(&live.project, job),
             "loaded": failure.is_none(),
-            "outdated": live.job(&job.name).is_some_and(|job| job.outdated),
+            "outdated": loaded.is_some_and(|job| job.outdated),
             "error": failure.map(|failure| failure.message),
         })
     });
-    let triggers = live.project.triggers.iter().map(|trigger| match &trigger.kind {
-        TriggerKind::Message { criteria } => json!({ "name": trigger.name, "type": "message", "criteria": criteria }),
-        TriggerKind::Cron { schedule } => {
-            json!({ "name": trigger.name, "type": "cron", "cron": schedule.text(), "next_ms": schedule.next_after(now) })
+    let triggers = live.project.triggers().map(|(workflow, trigger)| {
+        let mut shown =
+            json!({ "name": trigger.id, "workflow": workflow.id, "enabled": trigger.enabled });
+        match &trigger.kind {
+            TriggerKind::Message { criteria } => {
+                shown["type"] = "message".into();
+                shown["criteria"] = Value::Object(criteria.clone());
+            }
+            TriggerKind::Cron { schedule, .. } => {
+                shown["type"] = "cron".into();
+                shown["cron"] = schedule.text().into();
+                shown["next_ms"] = json!(schedule.next_after(now).filter(|_| trigger.enabled));
+            }
+            TriggerKind::Webhook(_) => {
+                shown["type"] = "webhook".into();
+                shown["path"] = format!("/i/{}/{}", workflow.id, trigger.id).into();
+            }
+            TriggerKind::Kafka { .. } => shown["type"] = "kafka".into(),
         }
-        TriggerKind::Success { job } => json!({ "name": trigger.name, "type": "success", "job": job }),
-        TriggerKind::Failure { job } => json!({ "name": trigger.name, "type": "failure", "job": job }),
+        shown
     });
     let adaptors = live.adaptors().0.iter().map(|loaded| {
         let description = loaded.adaptor.description();
@@ -87,7 +104,53 @@ async fn runs(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
         before: part.before.map(RunId),
     };
     let runs = host.store.runs(filter).await?;
+    let runs: Vec<Value> = runs.iter().map(|run| with_ids(json!(run))).collect();
     Ok(Reply::json(StatusCode::OK, &json!({ "runs": runs })))
+}
+
+/// The edges that lead to a job, in words.
+fn starts_on(project: &Project, job: &Job) -> Vec<String> {
+    let Some(workflow) = project.workflow_of(job) else {
+        return Vec::new();
+    };
+    let leads_here = workflow.edges.iter().filter(|edge| edge.to == job.id);
+    leads_here
+        .map(|edge| {
+            let words = match (&edge.from, &edge.condition) {
+                (Source::Trigger(trigger), Condition::JavaScript(condition)) => {
+                    format!("{trigger}, if {}", condition.source.trim())
+                }
+                (Source::Trigger(trigger), _) => trigger.clone(),
+                (Source::Job(job), Condition::Always) => format!("end of {job}"),
+                (Source::Job(job), Condition::OnSuccess) => format!("success of {job}"),
+                (Source::Job(job), Condition::OnFailure) => format!("failure of {job}"),
+                (Source::Job(job), Condition::Never) => format!("never ({job}: no condition)"),
+                (Source::Job(job), Condition::JavaScript(condition)) => {
+                    format!("end of {job}, if {}", condition.source.trim())
+                }
+            };
+            if edge.enabled {
+                words
+            } else {
+                format!("{words} (disabled)")
+            }
+        })
+        .collect()
+}
+
+/// People know a job by its id; its key in the store may carry the workflow's.
+fn with_ids(mut run: Value) -> Value {
+    let workflow = run["workflow"].as_str().unwrap_or_default().to_owned();
+    let rename = |holder: &mut Value| {
+        if let Some(key) = holder["job"].as_str() {
+            holder["job"] = id_of(&workflow, key).to_owned().into();
+        }
+    };
+    rename(&mut run);
+    for step in run["steps"].as_array_mut().into_iter().flatten() {
+        rename(step);
+    }
+    run
 }
 
 async fn messages(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
@@ -142,7 +205,7 @@ async fn run(host: &Host, id: &str) -> Result<Reply, StoreError> {
         return Ok(not_found("a run's id is a number"));
     };
     Ok(match host.store.run(RunId(id)).await? {
-        Some(run) => Reply::json(StatusCode::OK, &run),
+        Some(run) => Reply::json(StatusCode::OK, &with_ids(json!(run))),
         None => not_found("there is no run of that id"),
     })
 }

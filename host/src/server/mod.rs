@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -92,6 +93,16 @@ async fn route(host: &Host, request: Request<Incoming>) -> Response<Body> {
         (&Method::POST, "/inbox") => receiver::inbox(host, request).await,
         (_, "/inbox") => Reply::problem(StatusCode::METHOD_NOT_ALLOWED, "the inbox takes POST")
             .header("allow", "POST"),
+        (&Method::POST | &Method::GET, path) if path.starts_with("/i/") => {
+            let address = percent_decode_str(path.trim_start_matches("/i/").trim_end_matches('/'));
+            let address = address.decode_utf8_lossy().into_owned();
+            receiver::webhook(host, &address, request).await
+        }
+        (_, path) if path.starts_with("/i/") => Reply::problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a webhook takes POST, and GET to see whether it is there",
+        )
+        .header("allow", "POST, GET"),
         (&Method::GET, "/health") => {
             Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
         }

@@ -70,13 +70,14 @@ impl Reply {
         reply
     }
 
-    /// Adds a header.
+    /// Adds a header; a value that no header can have is left out.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: &'static str) -> Reply {
-        self.0.headers_mut().insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+    pub fn header(mut self, name: &'static str, value: &str) -> Reply {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.0
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
+        }
         self
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fonio_store::{FirstStep, NewMessage, Store, StoreOptions};
+use fonio_store::{FirstStep, NewMessage, NewRun, Store, StoreOptions};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -84,10 +84,15 @@ async fn accept_rate(dir: &Path, senders: usize, duration: Duration) -> Result<f
                     content_type: "application/json".to_owned(),
                     body: BODY.to_vec(),
                     raw: None,
+                    request: None,
                 };
-                let first = FirstStep {
+                let first = NewRun {
+                    workflow: "intake".to_owned(),
                     trigger: "intake".to_owned(),
-                    job: "register-patient".to_owned(),
+                    first: vec![FirstStep {
+                        job: "register-patient".to_owned(),
+                        input: None,
+                    }],
                 };
                 store.accept(message, vec![first]).await.is_ok()
             }

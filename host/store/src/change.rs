@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::model::{NewRun, RunStatus};
 use crate::queue::Queue;
 
 /// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
@@ -59,33 +60,97 @@ pub(crate) enum QueuedInput {
     Nothing,
 }
 
+impl QueuedInput {
+    fn columns(self) -> (Option<MessageId>, Option<DataclipId>) {
+        match self {
+            QueuedInput::Message(message) => (Some(message), None),
+            QueuedInput::Dataclip(dataclip) => (None, Some(dataclip)),
+            QueuedInput::Nothing => (None, None),
+        }
+    }
+
+    pub(crate) fn of_columns(
+        message: Option<MessageId>,
+        dataclip: Option<DataclipId>,
+    ) -> QueuedInput {
+        match (message, dataclip) {
+            (Some(message), _) => QueuedInput::Message(message),
+            (None, Some(dataclip)) => QueuedInput::Dataclip(dataclip),
+            (None, None) => QueuedInput::Nothing,
+        }
+    }
+}
+
 impl Writing<'_> {
     /// Steps that will wait once this transaction is committed.
     pub(crate) fn queued(&self) -> u64 {
         self.queue.queued() + self.effects.queued.len() as u64
     }
 
-    /// Opens a run with its first step.
+    /// Opens a run with its first steps: one in the queue, the others behind it.
     pub(crate) fn begin_run(
         &mut self,
-        trigger: &str,
-        job: &str,
-        input: QueuedInput,
+        new: &NewRun,
+        message: Option<MessageId>,
         created_ms: i64,
     ) -> rusqlite::Result<RunId> {
-        let message = match input {
-            QueuedInput::Message(message) => Some(message),
-            QueuedInput::Dataclip(_) | QueuedInput::Nothing => None,
+        let job = new.first.first().map_or("", |first| &first.job);
+        let status = if new.first.is_empty() {
+            RunStatus::Succeeded
+        } else {
+            RunStatus::Queued
         };
+        let finished_ms = new.first.is_empty().then_some(created_ms);
         self.conn
             .prepare_cached(
-                "INSERT INTO runs (message, trigger, job, status, open_steps, leaf_failed, created_ms)
-                 VALUES (?1, ?2, ?3, 0, 1, 0, ?4)",
+                "INSERT INTO runs
+                     (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
             )?
-            .execute((message, trigger, job, created_ms))?;
+            .execute((
+                message,
+                &new.workflow,
+                &new.trigger,
+                job,
+                status,
+                new.first.len() as i64,
+                created_ms,
+                finished_ms,
+            ))?;
         let run = RunId(self.conn.last_insert_rowid());
-        self.enqueue(run, job, input)?;
+        for (at, first) in new.first.iter().enumerate() {
+            let input = match (first.input, message) {
+                (Some(dataclip), _) => QueuedInput::Dataclip(dataclip),
+                (None, Some(message)) => QueuedInput::Message(message),
+                (None, None) => QueuedInput::Nothing,
+            };
+            if at == 0 {
+                self.enqueue(run, &first.job, input)?;
+            } else {
+                self.hold_back(run, &first.job, input)?;
+            }
+        }
+        if new.first.is_empty() {
+            self.effects.runs_succeeded += 1;
+            self.effects.finished.push(run);
+        }
         Ok(run)
+    }
+
+    /// Puts a step behind the others of its run.
+    pub(crate) fn hold_back(
+        &self,
+        run: RunId,
+        job: &str,
+        input: QueuedInput,
+    ) -> rusqlite::Result<()> {
+        let (message, dataclip) = input.columns();
+        self.conn
+            .prepare_cached(
+                "INSERT INTO waiting (run, job, message, dataclip) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((run, job, message, dataclip))?;
+        Ok(())
     }
 
     /// Adds a step to the end of the queue. Its number is drawn here, not by SQLite, which would give the number of a
@@ -98,11 +163,7 @@ impl Writing<'_> {
     ) -> rusqlite::Result<StepId> {
         let step = *self.next_step;
         self.next_step.0 += 1;
-        let (message, dataclip) = match input {
-            QueuedInput::Message(message) => (Some(message), None),
-            QueuedInput::Dataclip(dataclip) => (None, Some(dataclip)),
-            QueuedInput::Nothing => (None, None),
-        };
+        let (message, dataclip) = input.columns();
         self.conn
             .prepare_cached(
                 "INSERT INTO queue (step, run, job, message, dataclip, attempts) VALUES (?1, ?2, ?3, ?4, ?5, 0)",

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use crate::ids::{DataclipId, MessageId, StepId};
+use crate::change::QueuedInput;
+use crate::ids::StepId;
 use crate::model::{ClaimedStep, StepInput};
 use crate::queue::Queue;
 
@@ -42,7 +43,7 @@ impl Claim {
             claim.taken.push(step);
             let claimed = claimed_step(conn, step)?;
             bytes += match &claimed.input {
-                StepInput::Message(body) | StepInput::Dataclip(body) => body.len(),
+                StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
                 StepInput::Nothing => 0,
             };
             claim.steps.push(claimed);
@@ -73,7 +74,8 @@ fn waiting_steps(conn: &Connection, after: StepId, limit: usize) -> rusqlite::Re
 
 fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep> {
     conn.prepare_cached(
-        "SELECT q.run, q.job, q.attempts + 1, r.trigger, q.message, q.dataclip, m.body, d.body
+        "SELECT q.run, q.job, q.attempts + 1, r.workflow, r.trigger, r.started_ms,
+                q.message, q.dataclip, m.body, m.request, d.body
          FROM queue q
          JOIN runs r ON r.id = q.run
          LEFT JOIN messages m ON m.id = q.message
@@ -86,18 +88,21 @@ fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep
             run: row.get(0)?,
             job: row.get(1)?,
             attempt: row.get(2)?,
-            trigger: row.get(3)?,
+            workflow: row.get(3)?,
+            trigger: row.get(4)?,
+            run_started_ms: row.get(5)?,
             input: input(row)?,
         })
     })
 }
 
 fn input(row: &Row<'_>) -> rusqlite::Result<StepInput> {
-    let message: Option<MessageId> = row.get(4)?;
-    let dataclip: Option<DataclipId> = row.get(5)?;
-    match (message, dataclip) {
-        (Some(_), _) => row.get(6).map(StepInput::Message),
-        (None, Some(_)) => row.get(7).map(StepInput::Dataclip),
-        (None, None) => Ok(StepInput::Nothing),
-    }
+    Ok(match QueuedInput::of_columns(row.get(6)?, row.get(7)?) {
+        QueuedInput::Message(_) => StepInput::Message {
+            body: row.get(8)?,
+            request: row.get(9)?,
+        },
+        QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(10)?),
+        QueuedInput::Nothing => StepInput::Nothing,
+    })
 }

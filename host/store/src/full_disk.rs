@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::lock::DirectoryLock;
-use crate::model::{FirstStep, NewMessage, RunStatus, Settlement, StepStatus};
+use crate::model::{FirstStep, NewMessage, NewRun, Next, RunStatus, Settlement, StepStatus};
 use crate::{Store, StoreError, StoreOptions, schema};
 
 /// 64 pages of 4 KiB are left: room for small messages, not for a megabyte.
@@ -28,13 +28,18 @@ fn message(bytes: usize) -> NewMessage {
         content_type: "application/json".into(),
         body: vec![b'7'; bytes],
         raw: None,
+        request: None,
     }
 }
 
-fn first() -> Vec<FirstStep> {
-    vec![FirstStep {
+fn first() -> Vec<NewRun> {
+    vec![NewRun {
+        workflow: "flow".into(),
         trigger: "any".into(),
-        job: "a".into(),
+        first: vec![FirstStep {
+            job: "a".into(),
+            input: None,
+        }],
     }]
 }
 
@@ -45,8 +50,7 @@ fn settlement(output: usize) -> Settlement {
         error: None,
         output: Some(vec![b'7'; output]),
         log: Vec::new(),
-        next: vec!["b".into()],
-        next_input: None,
+        next: Next::Jobs(vec!["b".into()]),
         started_ms: 1,
         finished_ms: 2,
     }
@@ -124,6 +128,6 @@ async fn a_settlement_that_does_not_fit_leaves_the_step_claimed_and_the_run_as_i
         .await
         .expect("a smaller state fits");
     assert_eq!(settled.run_status, RunStatus::Running);
-    assert_eq!(settled.next.len(), 1);
+    assert!(settled.next.is_some());
     assert_eq!(store.queued(), 1);
 }

@@ -21,6 +21,7 @@
 mod accept;
 mod change;
 mod claim;
+mod collections;
 mod error;
 #[cfg(test)]
 mod full_disk;
@@ -39,12 +40,13 @@ mod store;
 mod waiters;
 mod writer;
 
+pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use model::{
     Accepted, ClaimedStep, Counts, FirstStep, LogLevel, LogLine, MESSAGES_MAX, MessageFilter,
-    MessageSummary, NewMessage, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter,
-    RunOutcome, RunStatus, RunSummary, Settled, Settlement, StepDetail, StepInput, StepOutcome,
-    StepState, StepStatus, StoredMessage,
+    MessageSummary, NewMessage, NewRun, Next, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX,
+    RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, Settled, Settlement, StepDetail,
+    StepInput, StepOutcome, StepState, StepStatus, StoredMessage,
 };
 pub use store::{Store, StoreOptions};

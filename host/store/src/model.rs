@@ -19,6 +19,8 @@ pub struct NewMessage {
     pub body: Vec<u8>,
     /// The body as it was sent, when that was not JSON.
     pub raw: Option<Vec<u8>>,
+    /// How it was sent, as JSON, where the first steps see that too: method, path, headers, query.
+    pub request: Option<Vec<u8>>,
 }
 
 /// A message as it is stored.
@@ -61,13 +63,24 @@ pub struct MessageFilter {
 /// The most messages in one answer of [`Store::messages`](crate::Store::messages).
 pub const MESSAGES_MAX: usize = 1_000;
 
-/// The first step of a new run: one message meeting one workflow.
+/// A run to begin: a trigger that fired, and where its workflow starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// The workflow.
+    pub workflow: String,
+    /// The trigger that fired.
+    pub trigger: String,
+    /// The steps that it starts with, in their order. Without any the run has succeeded at once.
+    pub first: Vec<FirstStep>,
+}
+
+/// A step that a run starts with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstStep {
-    /// The trigger that matched.
-    pub trigger: String,
-    /// The job that it starts.
+    /// The job.
     pub job: String,
+    /// The state it starts from; without one, the message, if one started the run.
+    pub input: Option<DataclipId>,
 }
 
 /// The answer to an accept: durable when the caller sees it.
@@ -75,15 +88,20 @@ pub struct FirstStep {
 pub struct Accepted {
     /// The stored message.
     pub message: MessageId,
-    /// One run per [`FirstStep`], in their order.
+    /// One run per [`NewRun`], in their order.
     pub runs: Vec<RunId>,
 }
 
 /// What a step starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepInput {
-    /// The JSON body of the message that started the run.
-    Message(Vec<u8>),
+    /// The message that started the run.
+    Message {
+        /// Its body, as JSON.
+        body: Vec<u8>,
+        /// How it was sent, as JSON.
+        request: Option<Vec<u8>>,
+    },
     /// A stored state: from the step before, or given to [`Store::start`](crate::Store::start).
     Dataclip(Vec<u8>),
     /// Neither: a first cron run, or a step whose predecessor produced no state.
@@ -103,8 +121,12 @@ pub struct ClaimedStep {
     pub attempt: u32,
     /// What it starts from.
     pub input: StepInput,
+    /// The workflow of the run.
+    pub workflow: String,
     /// The trigger that started the run.
     pub trigger: String,
+    /// When the first step of the run began; `None` for that step itself.
+    pub run_started_ms: Option<i64>,
 }
 
 /// How a step ended.
@@ -126,18 +148,27 @@ pub struct Settlement {
     pub exit_code: i32,
     /// The error as JSON.
     pub error: Option<String>,
-    /// The final state as JSON.
+    /// The state it leaves, as JSON: what the jobs that follow start from.
     pub output: Option<Vec<u8>>,
     /// What the job wrote, in order.
     pub log: Vec<LogLine>,
-    /// The jobs that follow in this run; empty for a leaf.
-    pub next: Vec<String>,
-    /// The state handed on to the jobs that follow; `None` hands on `output`.
-    pub next_input: Option<Vec<u8>>,
+    /// What follows.
+    pub next: Next,
     /// When the job began.
     pub started_ms: i64,
     /// When the job ended.
     pub finished_ms: i64,
+}
+
+/// What follows a settled step in its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// These jobs, behind those that wait already: at least one.
+    Jobs(Vec<String>),
+    /// Nothing: it is a leaf, and its state belongs to the run's final state under this name.
+    Leaf(String),
+    /// The run ends here and has failed, whatever still waits in it.
+    End,
 }
 
 /// The answer to a settlement: durable when the caller sees it.
@@ -147,8 +178,8 @@ pub struct Settled {
     pub run: RunId,
     /// The run's status after this step.
     pub run_status: RunStatus,
-    /// The steps now queued, one per [`Settlement::next`], in their order.
-    pub next: Vec<StepId>,
+    /// The step of the run that is queued now.
+    pub next: Option<StepId>,
     /// Where the final state is stored.
     pub output: Option<DataclipId>,
 }
@@ -225,9 +256,11 @@ pub struct RunSummary {
     pub id: RunId,
     /// The message it serves, if one did start it.
     pub message: Option<MessageId>,
+    /// The workflow it is a run of.
+    pub workflow: String,
     /// The trigger that started it.
     pub trigger: String,
-    /// The job it began with.
+    /// The job it began with; empty if its trigger led to none.
     pub job: String,
     /// Where it stands.
     pub status: RunStatus,
@@ -235,6 +268,8 @@ pub struct RunSummary {
     pub created_ms: i64,
     /// When its last step ended.
     pub finished_ms: Option<i64>,
+    /// Its final state: that of its leaf; of several, an object of each under its name.
+    pub output: Option<DataclipId>,
 }
 
 /// A run with its steps.
@@ -273,7 +308,7 @@ pub struct StepDetail {
     pub error: Option<String>,
     /// The state it started from; absent when that was the message, or nothing.
     pub input: Option<DataclipId>,
-    /// The final state.
+    /// The state it left.
     pub output: Option<DataclipId>,
     /// When the job began.
     pub started_ms: Option<i64>,
@@ -288,8 +323,12 @@ pub struct StepDetail {
 pub struct RunOutcome {
     /// The run.
     pub run: RunId,
+    /// The workflow it is a run of.
+    pub workflow: String,
     /// `Succeeded` or `Failed`.
     pub status: RunStatus,
+    /// Its final state, as in [`RunSummary::output`].
+    pub output: Option<DataclipId>,
     /// Its steps in the order in which they were queued, at most [`RUN_STEPS_MAX`].
     pub steps: Vec<StepOutcome>,
 }

@@ -9,25 +9,36 @@ use crate::read;
 use crate::store::Store;
 
 impl Store {
-    /// The last tick of a job that was remembered.
+    /// The last tick of a clock that was remembered.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn cron_tick(&self, job: &str) -> Result<Option<i64>, StoreError> {
-        let job = job.to_owned();
+    pub async fn last_tick(&self, clock: &str) -> Result<Option<i64>, StoreError> {
+        let clock = clock.to_owned();
         self.pages()
-            .read(move |conn| read::cron_tick(conn, &job))
+            .read(move |conn| read::last_tick(conn, &clock))
             .await
     }
 
-    /// Whether a step of this job waits or runs, or the run of its last tick is still open.
+    /// The final state of the workflow's last run that succeeded and that no message started.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn has_open_run(&self, job: &str) -> Result<bool, StoreError> {
-        let job = job.to_owned();
+    pub async fn last_final_state(&self, workflow: &str) -> Result<Option<DataclipId>, StoreError> {
+        let workflow = workflow.to_owned();
         self.pages()
-            .read(move |conn| read::has_open_run(conn, &job))
+            .read(move |conn| read::last_final_state(conn, &workflow))
+            .await
+    }
+
+    /// Whether the run of the clock's last tick is still open.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn is_last_tick_open(&self, clock: &str) -> Result<bool, StoreError> {
+        let clock = clock.to_owned();
+        self.pages()
+            .read(move |conn| read::is_last_tick_open(conn, &clock))
             .await
     }
 

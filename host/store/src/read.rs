@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, types::Type};
 
+use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId};
 use crate::model::{
     Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, RUN_LOG_MAX_BYTES,
@@ -12,7 +13,7 @@ use crate::queue::Queue;
 
 pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Option<StoredMessage>> {
     conn.prepare_cached(
-        "SELECT received_ms, source, content_type, body, raw FROM messages WHERE id = ?1",
+        "SELECT received_ms, source, content_type, body, raw, request FROM messages WHERE id = ?1",
     )?
     .query_row([id], |row| {
         let message = NewMessage {
@@ -20,6 +21,7 @@ pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Opti
             content_type: row.get(2)?,
             body: row.get(3)?,
             raw: row.get(4)?,
+            request: row.get(5)?,
         };
         Ok(StoredMessage {
             id,
@@ -74,27 +76,72 @@ pub(crate) fn last_output(conn: &Connection, job: &str) -> rusqlite::Result<Opti
     Ok(output.flatten())
 }
 
-pub(crate) fn cron_tick(conn: &Connection, job: &str) -> rusqlite::Result<Option<i64>> {
+/// Reads on past what does not fit, so that a part is as long as was asked for. A cursor is the last key read.
+pub(crate) fn page_of_keys(
+    conn: &Connection,
+    collection: &str,
+    filter: &ItemFilter,
+    limit: usize,
+    cursor: Option<&str>,
+) -> rusqlite::Result<Items> {
+    let prefix = filter.prefix();
+    let mut statement = conn.prepare_cached(
+        "SELECT key, value, created_ms, updated_ms FROM collections
+         WHERE collection = ?1 AND key >= ?2 AND key > ?3 ORDER BY key",
+    )?;
+    // No key is empty, so every key is greater than that.
+    let mut rows = statement.query((collection, prefix, cursor.unwrap_or_default()))?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key: String = row.get(0)?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        if !filter.fits(&key, row.get(2)?, row.get(3)?) {
+            continue;
+        }
+        if items.len() == limit {
+            let cursor = items.last().map(|item: &Item| item.key.clone());
+            return Ok(Items { items, cursor });
+        }
+        let value = row.get(1)?;
+        items.push(Item { key, value });
+    }
+    Ok(Items {
+        items,
+        cursor: None,
+    })
+}
+
+pub(crate) fn last_final_state(
+    conn: &Connection,
+    workflow: &str,
+) -> rusqlite::Result<Option<DataclipId>> {
+    conn.prepare_cached("SELECT output FROM workflows WHERE workflow = ?1")?
+        .query_row([workflow], |row| row.get(0))
+        .optional()
+}
+
+pub(crate) fn last_tick(conn: &Connection, clock: &str) -> rusqlite::Result<Option<i64>> {
     let tick = conn
-        .prepare_cached("SELECT tick_ms FROM jobs WHERE job = ?1")?
-        .query_row([job], |row| row.get::<_, Option<i64>>(0))
+        .prepare_cached("SELECT tick_ms FROM clocks WHERE clock = ?1")?
+        .query_row([clock], |row| row.get::<_, Option<i64>>(0))
         .optional()?;
     Ok(tick.flatten())
 }
 
-/// The second half reads the whole queue when it finds nothing: about 5 ms at 100,000 waiting steps, asked once a tick.
-pub(crate) fn has_open_run(conn: &Connection, job: &str) -> rusqlite::Result<bool> {
+pub(crate) fn is_last_tick_open(conn: &Connection, clock: &str) -> rusqlite::Result<bool> {
     conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM jobs j JOIN runs r ON r.id = j.tick_run WHERE j.job = ?1 AND r.open_steps > 0)
-             OR EXISTS (SELECT 1 FROM queue WHERE job = ?1)",
+        "SELECT EXISTS (SELECT 1 FROM clocks c JOIN runs r ON r.id = c.tick_run
+                        WHERE c.clock = ?1 AND r.open_steps > 0)",
     )?
-    .query_row([job], |row| row.get(0))
+    .query_row([clock], |row| row.get(0))
 }
 
 pub(crate) fn runs(conn: &Connection, filter: RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
     let before = filter.before.unwrap_or(RunId(i64::MAX));
     conn.prepare_cached(
-        "SELECT id, message, trigger, job, status, created_ms, finished_ms FROM runs
+        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs
          WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
     )?
     .query_map((before, filter.limit.min(RUNS_MAX) as i64), summary)?
@@ -110,7 +157,8 @@ pub(crate) fn run(
     let snapshot = conn.unchecked_transaction()?;
     let run = snapshot
         .prepare_cached(
-            "SELECT id, message, trigger, job, status, created_ms, finished_ms FROM runs WHERE id = ?1",
+            "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs
+             WHERE id = ?1",
         )?
         .query_row([id], summary)
         .optional()?;
@@ -137,19 +185,23 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn outcome(conn: &Connection, id: RunId) -> rusqlite::Result<Outcome> {
-    let status = conn
-        .prepare_cached("SELECT status FROM runs WHERE id = ?1")?
-        .query_row([id], |row| row.get::<_, RunStatus>(0))
+    let found = conn
+        .prepare_cached("SELECT status, output, workflow FROM runs WHERE id = ?1")?
+        .query_row([id], |row| {
+            Ok((row.get::<_, RunStatus>(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
-    match status {
+    match found {
         None => Ok(Outcome::NoSuchRun),
-        Some(RunStatus::Queued | RunStatus::Running) => Ok(Outcome::Open),
-        Some(status) => {
+        Some((RunStatus::Queued | RunStatus::Running, _, _)) => Ok(Outcome::Open),
+        Some((status, output, workflow)) => {
             let (steps, _) = settled_steps(conn, id)?;
             let steps = steps.into_iter().filter_map(step_outcome).collect();
             Ok(Outcome::Finished(RunOutcome {
                 run: id,
+                workflow,
                 status,
+                output,
                 steps,
             }))
         }
@@ -184,11 +236,13 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
     Ok(RunSummary {
         id: row.get(0)?,
         message: row.get(1)?,
-        trigger: row.get(2)?,
-        job: row.get(3)?,
-        status: row.get(4)?,
-        created_ms: row.get(5)?,
-        finished_ms: row.get(6)?,
+        workflow: row.get(2)?,
+        trigger: row.get(3)?,
+        job: row.get(4)?,
+        status: row.get(5)?,
+        created_ms: row.get(6)?,
+        finished_ms: row.get(7)?,
+        output: row.get(8)?,
     })
 }
 

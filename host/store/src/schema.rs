@@ -2,6 +2,7 @@
 //!
 //! Open steps live in `queue` and move to `steps` when they are settled. So the queue is small and ordered by its key,
 //! claiming the oldest needs no secondary index, and accepting a message with one matching job is three appends.
+//! The steps of a run go one after another: of those that are open one is in the queue, the others in `waiting`.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -69,6 +70,31 @@ const MIGRATIONS: &[&str] = &["
     INSERT INTO totals VALUES (2, 0), (3, 0);
 ", "
     CREATE INDEX runs_by_message ON runs (message) WHERE message IS NOT NULL;
+", "
+    ALTER TABLE messages ADD COLUMN request BLOB;
+    ALTER TABLE runs ADD COLUMN workflow TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN started_ms INTEGER;
+    ALTER TABLE runs ADD COLUMN leaves INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN output INTEGER;
+    ALTER TABLE steps ADD COLUMN leaf TEXT;
+    CREATE TABLE waiting (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        message INTEGER,
+        dataclip INTEGER
+    ) STRICT;
+    CREATE INDEX waiting_by_run ON waiting (run);
+    CREATE TABLE clocks (clock TEXT PRIMARY KEY, tick_ms INTEGER, tick_run INTEGER) STRICT, WITHOUT ROWID;
+    CREATE TABLE workflows (workflow TEXT PRIMARY KEY, output INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE collections (
+        collection TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        PRIMARY KEY (collection, key)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens the connection that writes, durable and up to date.

@@ -1,11 +1,13 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
+use std::collections::HashMap;
+
 use rusqlite::OptionalExtension;
 
 use crate::change::{Change, Failure, QueuedInput, Writing};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
-use crate::model::{RunStatus, Settled, Settlement, StepStatus};
+use crate::model::{Next, RunStatus, Settled, Settlement, StepStatus};
 
 /// A step to settle. The log is one row a step, encoded before the writer sees it.
 pub(crate) struct Settle {
@@ -27,7 +29,7 @@ impl Change for Settle {
 
     fn weight(&self) -> usize {
         let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        len(&self.settlement.output) + len(&self.settlement.next_input) + len(&self.log)
+        len(&self.settlement.output) + len(&self.log)
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
@@ -41,8 +43,7 @@ impl Change for Settle {
             None => None,
         };
         self.record(writing, &claimed, output)?;
-        let next = self.queue_next(writing, claimed.run, output)?;
-        let run_status = self.advance_run(writing, claimed.run)?;
+        let (next, run_status) = self.advance(writing, claimed.run, output)?;
         writing.effects.settled.push(self.step);
         Ok(Settled {
             run: claimed.run,
@@ -85,8 +86,8 @@ impl Settle {
             .conn
             .prepare_cached(
                 "INSERT INTO steps
-                     (id, run, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     (id, run, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms, leaf)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute((
                 self.step,
@@ -100,6 +101,10 @@ impl Settle {
                 output,
                 started_ms,
                 finished_ms,
+                match &self.settlement.next {
+                    Next::Leaf(name) => Some(name),
+                    Next::Jobs(_) | Next::End => None,
+                },
             ))?;
         if let Some(log) = &self.log {
             writing
@@ -119,54 +124,185 @@ impl Settle {
         Ok(())
     }
 
+    /// Lets the run go on: its next step is queued, or it has ended.
+    fn advance(
+        &self,
+        writing: &mut Writing<'_>,
+        run: RunId,
+        output: Option<DataclipId>,
+    ) -> rusqlite::Result<(Option<StepId>, RunStatus)> {
+        let advanced = self.count(writing, run, output)?;
+        let next = self.queue_next(writing, run, output, advanced.waited)?;
+        let status = match (advanced.open, advanced.failed) {
+            (1.., _) => return Ok((next, RunStatus::Running)),
+            (_, false) => RunStatus::Succeeded,
+            (_, true) => RunStatus::Failed,
+        };
+        if advanced.leaves > 1 {
+            let together = final_state_of_leaves(writing, run)?;
+            let together = writing.add_dataclip(run, &together)?;
+            writing
+                .conn
+                .prepare_cached("UPDATE runs SET output = ?2 WHERE id = ?1")?
+                .execute((run, together))?;
+        }
+        self.end(writing, run, status)?;
+        Ok((next, status))
+    }
+
+    /// The run fails only if a leaf failed, or if it was ended: a failure that a following job deals with is not the
+    /// run's.
+    fn count(
+        &self,
+        writing: &Writing<'_>,
+        run: RunId,
+        output: Option<DataclipId>,
+    ) -> rusqlite::Result<Advanced> {
+        let failed = self.settlement.status == StepStatus::Failed;
+        let (opened, leaves, failed) = match &self.settlement.next {
+            Next::Jobs(jobs) => (jobs.len() as i64, 0, false),
+            Next::Leaf(_) => (0, 1, failed),
+            Next::End => (0, 0, true),
+        };
+        let final_state = (leaves > 0).then_some(output).flatten();
+        let mut advanced = writing
+            .conn
+            .prepare_cached(
+                "UPDATE runs SET open_steps = open_steps - 1 + ?2, leaves = leaves + ?3, leaf_failed = leaf_failed OR ?4,
+                     output = coalesce(?5, output), started_ms = coalesce(started_ms, ?6), status = 1
+                 WHERE id = ?1 RETURNING open_steps, leaves, leaf_failed",
+            )?
+            .query_row((run, opened, leaves, failed, final_state, self.settlement.started_ms), |row| {
+                let open: i64 = row.get(0)?;
+                Ok(Advanced { open, waited: open - opened, leaves: row.get(1)?, failed: row.get(2)? })
+            })?;
+        if self.settlement.next == Next::End {
+            writing
+                .conn
+                .prepare_cached("DELETE FROM waiting WHERE run = ?1")?
+                .execute([run])?;
+            advanced.open = 0;
+            advanced.waited = 0;
+        }
+        Ok(advanced)
+    }
+
+    /// Of the steps that are open now, the one that has waited longest goes to the queue.
     fn queue_next(
         &self,
         writing: &mut Writing<'_>,
         run: RunId,
         output: Option<DataclipId>,
-    ) -> rusqlite::Result<Vec<StepId>> {
-        if self.settlement.next.is_empty() {
-            return Ok(Vec::new());
-        }
-        let input = match &self.settlement.next_input {
-            Some(state) => Some(writing.add_dataclip(run, state)?),
-            None => output,
+        waited: i64,
+    ) -> rusqlite::Result<Option<StepId>> {
+        let jobs = match &self.settlement.next {
+            Next::Jobs(jobs) => jobs.as_slice(),
+            Next::Leaf(_) | Next::End => &[],
         };
-        let input = input.map_or(QueuedInput::Nothing, QueuedInput::Dataclip);
-        self.settlement
-            .next
-            .iter()
-            .map(|job| writing.enqueue(run, job, input))
-            .collect()
+        let input = output.map_or(QueuedInput::Nothing, QueuedInput::Dataclip);
+        // Nearly every run has one step at a time: it never passes through the table of those that wait.
+        let (first, others) = match jobs.split_first() {
+            Some((first, others)) if waited == 0 => {
+                (Some(writing.enqueue(run, first, input)?), others)
+            }
+            _ => (None, jobs),
+        };
+        for job in others {
+            writing.hold_back(run, job, input)?;
+        }
+        match first {
+            Some(step) => Ok(Some(step)),
+            None if waited > 0 => queue_longest_waiting(writing, run),
+            None => Ok(None),
+        }
     }
 
-    /// The run fails only if a leaf failed: a failure that a following job deals with is not the run's.
-    fn advance_run(&self, writing: &mut Writing<'_>, run: RunId) -> rusqlite::Result<RunStatus> {
-        let leaf_failed =
-            self.settlement.next.is_empty() && self.settlement.status == StepStatus::Failed;
-        let (open, failed): (i64, bool) = writing
-            .conn
-            .prepare_cached(
-                "UPDATE runs SET open_steps = open_steps - 1 + ?2, leaf_failed = leaf_failed OR ?3 WHERE id = ?1
-                 RETURNING open_steps, leaf_failed",
-            )?
-            .query_row((run, self.settlement.next.len() as i64, leaf_failed), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let status = match (open, failed) {
-            (1.., _) => RunStatus::Running,
-            (_, false) => RunStatus::Succeeded,
-            (_, true) => RunStatus::Failed,
-        };
-        let finished_ms = (status != RunStatus::Running).then_some(self.settlement.finished_ms);
+    fn end(
+        &self,
+        writing: &mut Writing<'_>,
+        run: RunId,
+        status: RunStatus,
+    ) -> rusqlite::Result<()> {
         writing
             .conn
-            .prepare_cached("UPDATE runs SET status = ?2, finished_ms = ?3 WHERE id = ?1")?
-            .execute((run, status, finished_ms))?;
-        match status {
-            RunStatus::Succeeded => writing.effects.runs_succeeded += 1,
-            RunStatus::Failed => writing.effects.runs_failed += 1,
-            RunStatus::Queued | RunStatus::Running => return Ok(status),
+            .prepare_cached(
+                "UPDATE runs SET open_steps = 0, status = ?2, finished_ms = ?3 WHERE id = ?1",
+            )?
+            .execute((run, status, self.settlement.finished_ms))?;
+        if status == RunStatus::Succeeded {
+            // Only a clock asks for it, so only its own runs pay for it.
+            writing
+                .conn
+                .prepare_cached(
+                    "INSERT INTO workflows (workflow, output)
+                     SELECT workflow, output FROM runs WHERE id = ?1 AND message IS NULL AND output IS NOT NULL
+                     ON CONFLICT (workflow) DO UPDATE SET output = excluded.output",
+                )?
+                .execute([run])?;
+            writing.effects.runs_succeeded += 1;
+        } else {
+            writing.effects.runs_failed += 1;
         }
         writing.effects.finished.push(run);
-        Ok(status)
+        Ok(())
     }
+}
+
+/// Where a run stands after a step.
+struct Advanced {
+    open: i64,
+    /// Of those, how many were open before the step was settled.
+    waited: i64,
+    leaves: i64,
+    failed: bool,
+}
+
+fn queue_longest_waiting(
+    writing: &mut Writing<'_>,
+    run: RunId,
+) -> rusqlite::Result<Option<StepId>> {
+    let waiting = writing
+        .conn
+        .prepare_cached(
+            "DELETE FROM waiting WHERE id = (SELECT min(id) FROM waiting WHERE run = ?1)
+             RETURNING job, message, dataclip",
+        )?
+        .query_row([run], |row| {
+            let job: String = row.get(0)?;
+            Ok((job, QueuedInput::of_columns(row.get(1)?, row.get(2)?)))
+        })
+        .optional()?;
+    waiting
+        .map(|(job, input)| writing.enqueue(run, &job, input))
+        .transpose()
+}
+
+/// As OpenFn has it: `{"a": …, "b": …}`, and `b-1` for the second time that `b` was reached.
+fn final_state_of_leaves(writing: &Writing<'_>, run: RunId) -> rusqlite::Result<Vec<u8>> {
+    let mut leaves = writing.conn.prepare_cached(
+        "SELECT s.leaf, d.body FROM steps s LEFT JOIN dataclips d ON d.id = s.output
+         WHERE s.run = ?1 AND s.leaf IS NOT NULL ORDER BY s.id",
+    )?;
+    let mut rows = leaves.query([run])?;
+    let mut reached = HashMap::new();
+    let mut state = b"{".to_vec();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        let times: &mut u32 = reached.entry(name.clone()).or_default();
+        let key = match *times {
+            0 => name,
+            again => format!("{name}-{again}"),
+        };
+        *times += 1;
+        let key = serde_json::to_vec(&key)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        if state.len() > 1 {
+            state.push(b',');
+        }
+        state.extend(key);
+        state.push(b':');
+        state.extend(row.get_ref(1)?.as_blob_or_null()?.unwrap_or(b"null"));
+    }
+    state.push(b'}');
+    Ok(state)
 }

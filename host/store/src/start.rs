@@ -3,17 +3,22 @@
 
 use rusqlite::OptionalExtension;
 
-use crate::change::{Change, Failure, QueuedInput, Writing};
+use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId};
+use crate::model::NewRun;
 
 /// A run to start, and the tick that asks for it.
 pub(crate) struct Start {
-    pub(crate) trigger: String,
-    pub(crate) job: String,
-    pub(crate) input: Option<DataclipId>,
-    pub(crate) tick_ms: Option<i64>,
+    pub(crate) run: NewRun,
+    pub(crate) tick: Option<Tick>,
     pub(crate) created_ms: i64,
+}
+
+/// A tick to remember.
+pub(crate) struct Tick {
+    pub(crate) clock: String,
+    pub(crate) at_ms: i64,
 }
 
 impl Change for Start {
@@ -24,39 +29,34 @@ impl Change for Start {
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<RunId, Failure> {
-        let input = match self.input {
-            None => QueuedInput::Nothing,
-            Some(dataclip) => {
-                let known = writing
-                    .conn
-                    .prepare_cached("SELECT 1 FROM dataclips WHERE id = ?1")?
-                    .query_row([dataclip], |_| Ok(()))
-                    .optional()?;
-                if known.is_none() {
-                    return Err(Failure::Refused(StoreError::NoSuchDataclip { dataclip }));
-                }
-                QueuedInput::Dataclip(dataclip)
-            }
-        };
-        let run = writing.begin_run(&self.trigger, &self.job, input, self.created_ms)?;
-        if let Some(tick_ms) = self.tick_ms {
+        for dataclip in self.run.first.iter().filter_map(|first| first.input) {
+            require(writing, dataclip)?;
+        }
+        let run = writing.begin_run(&self.run, None, self.created_ms)?;
+        if let Some(tick) = &self.tick {
             writing
                 .conn
                 .prepare_cached(
-                    "INSERT INTO jobs (job, tick_ms, tick_run) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (job) DO UPDATE SET tick_ms = excluded.tick_ms, tick_run = excluded.tick_run",
+                    "INSERT INTO clocks (clock, tick_ms, tick_run) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (clock) DO UPDATE SET tick_ms = excluded.tick_ms, tick_run = excluded.tick_run",
                 )?
-                .execute((&self.job, tick_ms, run))?;
+                .execute((&tick.clock, tick.at_ms, run))?;
         }
         Ok(run)
     }
 }
 
-/// A tick that starts nothing.
-pub(crate) struct RecordTick {
-    pub(crate) job: String,
-    pub(crate) tick_ms: i64,
+fn require(writing: &Writing<'_>, dataclip: DataclipId) -> Result<(), Failure> {
+    let known = writing
+        .conn
+        .prepare_cached("SELECT 1 FROM dataclips WHERE id = ?1")?
+        .query_row([dataclip], |_| Ok(()))
+        .optional()?;
+    known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
 }
+
+/// A tick that starts nothing.
+pub(crate) struct RecordTick(pub(crate) Tick);
 
 impl Change for RecordTick {
     type Answer = ();
@@ -69,10 +69,10 @@ impl Change for RecordTick {
         writing
             .conn
             .prepare_cached(
-                "INSERT INTO jobs (job, tick_ms) VALUES (?1, ?2)
-                 ON CONFLICT (job) DO UPDATE SET tick_ms = excluded.tick_ms",
+                "INSERT INTO clocks (clock, tick_ms) VALUES (?1, ?2)
+                 ON CONFLICT (clock) DO UPDATE SET tick_ms = excluded.tick_ms",
             )?
-            .execute((&self.job, self.tick_ms))?;
+            .execute((&self.0.clock, self.0.at_ms))?;
         Ok(())
     }
 }

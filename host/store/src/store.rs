@@ -13,10 +13,10 @@ use crate::accept::Accept;
 use crate::change::Change;
 use crate::claim::Claim;
 use crate::error::StoreError;
-use crate::ids::{DataclipId, RunId, StepId};
+use crate::ids::{RunId, StepId};
 use crate::lock::DirectoryLock;
 use crate::model::{
-    Accepted, ClaimedStep, FirstStep, NewMessage, RunOutcome, Settled, Settlement, now_ms,
+    Accepted, ClaimedStep, NewMessage, NewRun, RunOutcome, Settled, Settlement, now_ms,
 };
 use crate::queue::Queue;
 use crate::read::{self, Outcome};
@@ -24,7 +24,7 @@ use crate::reader::Reader;
 use crate::resume::resume;
 use crate::schema;
 use crate::settle::Settle;
-use crate::start::{RecordTick, Start};
+use crate::start::{RecordTick, Start, Tick};
 use crate::waiters::Waiters;
 use crate::writer::{Began, Order, Waiting, Writer};
 
@@ -128,60 +128,67 @@ impl Store {
         self.inner.recovered
     }
 
-    /// Stores a message and starts a run for each entry of `jobs`. Durable when it returns.
+    /// Stores a message and begins `runs`. Durable when it returns.
     ///
     /// # Errors
-    /// [`StoreError::QueueFull`] when [`StoreOptions::queue_max`] or more steps wait and `jobs` is not empty; those of
+    /// [`StoreError::QueueFull`] when [`StoreOptions::queue_max`] or more steps wait and `runs` is not empty; those of
     /// the disk otherwise. Then nothing was stored.
     pub async fn accept(
         &self,
         message: NewMessage,
-        jobs: Vec<FirstStep>,
+        runs: Vec<NewRun>,
     ) -> Result<Accepted, StoreError> {
         self.change(Accept {
             message,
-            jobs,
+            runs,
             received_ms: now_ms(),
         })
         .await
     }
 
-    /// Starts a run that no message asked for, with `input` as its first step's state.
+    /// Starts a run that no message asked for.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchDataclip`] if `input` is not stored.
-    pub async fn start(
-        &self,
-        trigger: &str,
-        job: &str,
-        input: Option<DataclipId>,
-    ) -> Result<RunId, StoreError> {
-        self.begin(trigger, job, input, None).await
+    /// [`StoreError::NoSuchDataclip`] if an input is not stored.
+    pub async fn start(&self, run: NewRun) -> Result<RunId, StoreError> {
+        self.change(Start {
+            run,
+            tick: None,
+            created_ms: now_ms(),
+        })
+        .await
     }
 
     /// Starts a run for the tick of a clock at `tick_ms`, and remembers the tick: both or neither.
     ///
     /// # Errors
     /// As [`Store::start`].
-    pub async fn start_cron(
+    pub async fn start_tick(
         &self,
-        job: &str,
-        trigger: &str,
+        clock: &str,
         tick_ms: i64,
-        input: Option<DataclipId>,
+        run: NewRun,
     ) -> Result<RunId, StoreError> {
-        self.begin(trigger, job, input, Some(tick_ms)).await
+        self.change(Start {
+            run,
+            tick: Some(Tick {
+                clock: clock.to_owned(),
+                at_ms: tick_ms,
+            }),
+            created_ms: now_ms(),
+        })
+        .await
     }
 
-    /// Remembers a tick that starts nothing: the job's first sight, or one that would have overlapped.
+    /// Remembers a tick that starts nothing: the first sight of a clock, or one that would have overlapped.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn record_cron_tick(&self, job: &str, tick_ms: i64) -> Result<(), StoreError> {
-        self.change(RecordTick {
-            job: job.to_owned(),
-            tick_ms,
-        })
+    pub async fn record_tick(&self, clock: &str, tick_ms: i64) -> Result<(), StoreError> {
+        self.change(RecordTick(Tick {
+            clock: clock.to_owned(),
+            at_ms: tick_ms,
+        }))
         .await
     }
 
@@ -276,26 +283,8 @@ impl Store {
         }
     }
 
-    async fn begin(
-        &self,
-        trigger: &str,
-        job: &str,
-        input: Option<DataclipId>,
-        tick_ms: Option<i64>,
-    ) -> Result<RunId, StoreError> {
-        let (trigger, job) = (trigger.to_owned(), job.to_owned());
-        self.change(Start {
-            trigger,
-            job,
-            input,
-            tick_ms,
-            created_ms: now_ms(),
-        })
-        .await
-    }
-
     /// Hands a change to the writer and waits until it is durable.
-    async fn change<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
+    pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
         let shares = (change.weight() / SHARE_BYTES + 1).min(SHARES) as u32;
         let share = self
             .inner

@@ -10,44 +10,43 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     let dir = directory();
     let store = open(dir.path());
     assert_eq!(store.last_output("tick").await, Ok(None));
-    assert_eq!(store.cron_tick("tick").await, Ok(None));
-    store
-        .record_cron_tick("tick", 60_000)
-        .await
-        .expect("a tick");
-    assert_eq!(store.cron_tick("tick").await, Ok(Some(60_000)));
-    assert_eq!(store.has_open_run("tick").await, Ok(false));
+    assert_eq!(store.last_tick("clock").await, Ok(None));
+    store.record_tick("clock", 60_000).await.expect("a tick");
+    assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
+    assert_eq!(store.is_last_tick_open("clock").await, Ok(false));
 
     let run = store
-        .start_cron("tick", "every-minute", 120_000, None)
+        .start_tick("clock", 120_000, run_of(&["tick"]))
         .await
         .expect("a start");
-    assert_eq!(store.cron_tick("tick").await, Ok(Some(120_000)));
-    assert_eq!(store.has_open_run("tick").await, Ok(true));
+    assert_eq!(store.last_tick("clock").await, Ok(Some(120_000)));
+    assert_eq!(store.is_last_tick_open("clock").await, Ok(true));
     let claimed = store.claim(1).await.expect("a claim").remove(0);
     assert_eq!(
         (claimed.run, claimed.trigger.as_str(), &claimed.input),
-        (run, "every-minute", &StepInput::Nothing)
+        (run, "trigger", &StepInput::Nothing)
     );
     store
         .settle(claimed.step, success("state", &["after"]))
         .await
         .expect("a settlement");
     assert_eq!(
-        store.has_open_run("tick").await,
+        store.is_last_tick_open("clock").await,
         Ok(true),
         "what it started goes on"
     );
     settle_next(&store, failure(&[])).await;
-    assert_eq!(store.has_open_run("tick").await, Ok(false));
+    assert_eq!(store.is_last_tick_open("clock").await, Ok(false));
 
     let last = store
         .last_output("tick")
         .await
         .expect("a read")
         .expect("an output");
+    let mut again = run_of(&["tick"]);
+    again.first[0].input = Some(last);
     store
-        .start_cron("tick", "every-minute", 180_000, Some(last))
+        .start_tick("clock", 180_000, again)
         .await
         .expect("a start");
     assert_eq!(
@@ -75,12 +74,38 @@ async fn a_failed_step_does_not_replace_the_last_success() {
 }
 
 #[tokio::test]
+async fn a_workflow_goes_on_from_the_final_state_of_its_last_run_that_succeeded() {
+    let dir = directory();
+    let store = open(dir.path());
+    let tick = async |outcome: Settlement| {
+        store
+            .start_tick("clock", 1, run_of(&["a"]))
+            .await
+            .expect("a start");
+        settle_next(&store, success("half way", &["b"])).await;
+        settle_next(&store, outcome).await.output
+    };
+    assert_eq!(store.last_final_state("flow").await, Ok(None));
+    let good = tick(success("good", &[])).await;
+    tick(Settlement {
+        output: Some(b"bad".to_vec()),
+        ..failure(&[])
+    })
+    .await;
+    begin(&store, "1", "a").await;
+    settle_next(&store, success("of a message", &[])).await;
+    assert_eq!(store.last_final_state("flow").await, Ok(good));
+}
+
+#[tokio::test]
 async fn a_run_is_not_started_from_a_state_that_is_not_stored() {
     let dir = directory();
     let store = open(dir.path());
     let dataclip = DataclipId(7);
+    let mut run = run_of(&["a"]);
+    run.first[0].input = Some(dataclip);
     assert_eq!(
-        store.start("by hand", "a", Some(dataclip)).await,
+        store.start(run).await,
         Err(StoreError::NoSuchDataclip { dataclip })
     );
     assert_eq!(store.queued(), 0);

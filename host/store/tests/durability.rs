@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use common::*;
-use fonio_store::{MessageId, RunStatus, StepInput, Store, StoreError, StoreOptions};
+use fonio_store::{MessageId, RunStatus, Store, StoreError, StoreOptions};
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn a_message_and_its_steps_are_there_after_a_reopen() {
     let dir = directory();
     let store = open(dir.path());
     let accepted = store
-        .accept(message("1"), vec![first("a"), first("b")])
+        .accept(message("1"), vec![run_of(&["a"]), run_of(&["b"])])
         .await
         .expect("an accept");
     store.close().await;
@@ -36,10 +36,10 @@ async fn a_message_and_its_steps_are_there_after_a_reopen() {
         claimed.iter().map(|step| step.run).collect::<Vec<_>>(),
         accepted.runs
     );
-    assert_eq!(claimed[0].input, StepInput::Message(b"1".to_vec()));
+    assert_eq!(claimed[0].input, sent("1"));
     assert_eq!(
         (claimed[1].job.as_str(), claimed[1].trigger.as_str()),
-        ("b", "b-trigger")
+        ("b", "trigger")
     );
 }
 
@@ -121,7 +121,7 @@ fn accept_until_killed() {
             senders.spawn(async move {
                 loop {
                     let accepted = store
-                        .accept(message("1"), vec![first("a")])
+                        .accept(message("1"), vec![run_of(&["a"])])
                         .await
                         .expect("an accept");
                     let mut out = std::io::stdout().lock();

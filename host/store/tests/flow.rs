@@ -8,8 +8,8 @@ use std::task::{Context, Waker};
 
 use common::*;
 use fonio_store::{
-    LogLevel, LogLine, RunFilter, RunId, RunStatus, Settlement, StepId, StepInput, StepState,
-    StepStatus, Store, StoreError, StoreOptions,
+    LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus, Settlement, StepId,
+    StepInput, StepState, StepStatus, Store, StoreError, StoreOptions,
 };
 use tokio::task::JoinSet;
 
@@ -36,7 +36,7 @@ async fn steps_are_claimed_oldest_first_and_only_once() {
 async fn more_steps_than_the_window_holds_all_come_in_order() {
     let dir = directory();
     let store = open(dir.path());
-    let many = (0..10_050).map(|_| first("a")).collect();
+    let many = (0..10_050).map(|_| run_of(&["a"])).collect();
     let mut expected = store
         .accept(message("1"), many)
         .await
@@ -83,7 +83,7 @@ async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
     let store = Store::open(dir.path(), StoreOptions { queue_max: 2 }).expect("the store opens");
     begin(&store, "1", "a").await;
     begin(&store, "2", "a").await;
-    let refused = store.accept(message("3"), vec![first("a")]).await;
+    let refused = store.accept(message("3"), vec![run_of(&["a"])]).await;
     assert_eq!(refused, Err(StoreError::QueueFull { queued: 2, max: 2 }));
     store
         .accept(message("4"), vec![])
@@ -99,32 +99,17 @@ async fn the_next_step_gets_the_state_of_this_run() {
     let dir = directory();
     let store = open(dir.path());
     begin(&store, "1", "a").await;
-    let handed_on = Settlement {
-        next_input: Some(b"handed on".to_vec()),
-        ..success("final", &["b"])
-    };
-    let settled = settle_next(&store, handed_on).await;
+    let settled = settle_next(&store, success("handed on", &["b"])).await;
     assert_eq!(settled.run_status, RunStatus::Running);
     let next = store.claim(1).await.expect("a claim").remove(0);
     assert_eq!(
         (next.step, next.run, next.job.as_str()),
-        (settled.next[0], settled.run, "b")
+        (settled.next.expect("a next step"), settled.run, "b")
     );
     assert_eq!(next.input, StepInput::Dataclip(b"handed on".to_vec()));
     assert_eq!(
         store.dataclip(settled.output.expect("an output")).await,
-        Ok(Some(b"final".to_vec()))
-    );
-
-    store
-        .settle(next.step, success("second", &["c"]))
-        .await
-        .expect("a settlement");
-    let next = store.claim(1).await.expect("a claim").remove(0);
-    assert_eq!(
-        next.input,
-        StepInput::Dataclip(b"second".to_vec()),
-        "without a state of its own, the output is handed on"
+        Ok(Some(b"handed on".to_vec()))
     );
 
     let nothing = Settlement {
@@ -203,6 +188,140 @@ async fn a_run_fails_only_if_a_leaf_failed() {
         ),
         (3, 1, 1, 1)
     );
+}
+
+/// The job of the one step that waits, settled.
+async fn settled_job(store: &Store, settlement: Settlement) -> String {
+    let mut claimed = store.claim(10).await.expect("a claim");
+    assert_eq!(claimed.len(), 1, "the steps of a run go one after another");
+    let step = claimed.remove(0);
+    store
+        .settle(step.step, settlement)
+        .await
+        .expect("a settlement");
+    step.job
+}
+
+#[tokio::test]
+async fn the_steps_of_a_run_go_one_after_another_and_breadth_first() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = store
+        .accept(message("1"), vec![run_of(&["a", "b"])])
+        .await
+        .expect("an accept")
+        .runs[0];
+    assert_eq!(settled_job(&store, success("2", &["c", "d"])).await, "a");
+    assert_eq!(settled_job(&store, success("3", &[])).await, "b");
+    let (_dir, store) = after_a_crash(&dir);
+    assert_eq!(settled_job(&store, success("4", &["e"])).await, "c");
+    assert_eq!(settled_job(&store, success("5", &[])).await, "d");
+    assert_eq!(settled_job(&store, success("6", &[])).await, "e");
+    let outcome = store.run_finished(run).await.expect("the run");
+    assert_eq!(outcome.status, RunStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn the_final_state_is_that_of_the_leaf_or_of_several_each_under_its_name() {
+    let dir = directory();
+    let store = open(dir.path());
+    let leaf = |name: &str, output: &str| Settlement {
+        next: Next::Leaf(name.to_owned()),
+        ..success(output, &[])
+    };
+    let one = begin(&store, "1", "a").await;
+    settled_job(&store, success("{}", &["b"])).await;
+    settled_job(&store, leaf("b", r#"{"n":1}"#)).await;
+    let many = begin(&store, "1", "a").await;
+    settled_job(&store, success("{}", &["b", "b", "c"])).await;
+    settled_job(&store, leaf("b", r#"{"n":1}"#)).await;
+    settled_job(&store, leaf("b", r#"{"n":2}"#)).await;
+    let without = Settlement {
+        output: None,
+        ..leaf("c", "")
+    };
+    settled_job(&store, without).await;
+    for (run, state) in [
+        (one, r#"{"n":1}"#),
+        (many, r#"{"b":{"n":1},"b-1":{"n":2},"c":null}"#),
+    ] {
+        let output = store.run_finished(run).await.expect("the run").output;
+        let body = store.dataclip(output.expect("a final state")).await;
+        assert_eq!(body, Ok(Some(state.into())));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_ended_fails_and_nothing_of_it_runs_on() {
+    let dir = directory();
+    let store = open(dir.path());
+    let run = store
+        .accept(message("1"), vec![run_of(&["a", "b"])])
+        .await
+        .expect("an accept")
+        .runs[0];
+    let end = Settlement {
+        next: Next::End,
+        ..failure(&[])
+    };
+    let settled = settle_next(&store, end).await;
+    assert_eq!(
+        (settled.next, settled.run_status),
+        (None, RunStatus::Failed)
+    );
+    assert_eq!(store.queued(), 0);
+    let outcome = store.run_finished(run).await.expect("the run");
+    assert_eq!(
+        (outcome.status, outcome.steps.len()),
+        (RunStatus::Failed, 1)
+    );
+}
+
+#[tokio::test]
+async fn a_trigger_that_leads_nowhere_is_a_run_that_has_succeeded() {
+    let dir = directory();
+    let store = open(dir.path());
+    let accepted = store
+        .accept(message("1"), vec![run_of(&[])])
+        .await
+        .expect("an accept");
+    let outcome = store.run_finished(accepted.runs[0]).await.expect("the run");
+    assert_eq!(
+        (outcome.status, outcome.steps.len()),
+        (RunStatus::Succeeded, 0)
+    );
+    let counts = store.counts().await.expect("counts");
+    assert_eq!((counts.runs_open, counts.runs_succeeded), (0, 1));
+}
+
+#[tokio::test]
+async fn a_step_learns_when_its_run_began_and_how_its_message_was_sent() {
+    let dir = directory();
+    let store = open(dir.path());
+    let message = NewMessage {
+        request: Some(br#"{"method":"POST"}"#.to_vec()),
+        ..message("1")
+    };
+    store
+        .accept(message, vec![run_of(&["a"])])
+        .await
+        .expect("an accept");
+    let first = store.claim(1).await.expect("a claim").remove(0);
+    assert_eq!(
+        (first.workflow.as_str(), first.run_started_ms),
+        ("flow", None)
+    );
+    let sent = StepInput::Message {
+        body: b"1".to_vec(),
+        request: Some(br#"{"method":"POST"}"#.to_vec()),
+    };
+    assert_eq!(first.input, sent);
+    store
+        .settle(first.step, success("2", &["b"]))
+        .await
+        .expect("a settlement");
+    let second = store.claim(1).await.expect("a claim").remove(0);
+    assert_eq!(second.run_started_ms, Some(10));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use common::*;
 use fonio_store::{ClaimedStep, RunId, RunStatus, StepId, StepInput, Store};
@@ -13,6 +13,8 @@ use tempfile::TempDir;
 struct Model {
     /// Waiting steps, oldest first, with what they start from.
     waiting: BTreeMap<StepId, (RunId, Vec<u8>)>,
+    /// Behind the one step of a run that waits or is claimed: what they start from.
+    behind: BTreeMap<RunId, VecDeque<Vec<u8>>>,
     claimed: BTreeMap<StepId, (RunId, Vec<u8>)>,
     /// Runs, with their open steps and whether a leaf failed.
     runs: BTreeMap<RunId, (u32, bool)>,
@@ -46,7 +48,7 @@ impl Model {
                 "the oldest comes first"
             );
             let input = match &step.input {
-                StepInput::Message(body) | StepInput::Dataclip(body) => body,
+                StepInput::Message { body, .. } | StepInput::Dataclip(body) => body,
                 StepInput::Nothing => panic!("every step here starts from something"),
             };
             assert_eq!(*input, body);
@@ -58,13 +60,27 @@ impl Model {
         }
     }
 
-    fn settle(&mut self, step: StepId, next: &[StepId], state: &str, failed: bool) {
+    fn settle(
+        &mut self,
+        step: StepId,
+        following: usize,
+        queued: Option<StepId>,
+        state: &str,
+        failed: bool,
+    ) {
         let (run, _) = self.claimed.remove(&step).expect("it was claimed");
         let (open, leaf_failed) = self.runs.get_mut(&run).expect("its run");
-        *open = *open - 1 + next.len() as u32;
-        *leaf_failed |= failed && next.is_empty();
-        self.waiting
-            .extend(next.iter().map(|&next| (next, (run, state.into()))));
+        *open = *open - 1 + following as u32;
+        *leaf_failed |= failed && following == 0;
+        let behind = self.behind.entry(run).or_default();
+        behind.extend((0..following).map(|_| Vec::from(state)));
+        let next = behind.pop_front().map(|input| (run, input));
+        assert_eq!(
+            queued.is_some(),
+            next.is_some(),
+            "the run goes on while steps are open"
+        );
+        self.waiting.extend(queued.zip(next));
         self.settled.insert(step);
     }
 
@@ -126,7 +142,7 @@ impl History {
     }
 
     async fn accept(&mut self) {
-        let jobs = (0..self.dice.below(3)).map(|_| first("a")).collect();
+        let jobs = (0..self.dice.below(3)).map(|_| run_of(&["a"])).collect();
         let body = self.dice.below(1_000).to_string();
         let accepted = self
             .store
@@ -150,15 +166,15 @@ impl History {
         } else {
             success("unused", next)
         };
-        settlement.next_input = Some(state.clone().into_bytes());
+        settlement.output = Some(state.clone().into_bytes());
         let settled = self
             .store
             .settle(step, settlement)
             .await
             .expect("a settlement");
-        assert_eq!(settled.next.len(), next.len());
-        self.steps += next.len() as i64;
-        self.model.settle(step, &settled.next, &state, failed);
+        self.steps += i64::from(settled.next.is_some());
+        self.model
+            .settle(step, next.len(), settled.next, &state, failed);
     }
 
     async fn end_and_reopen(&mut self) {

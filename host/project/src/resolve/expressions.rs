@@ -1,15 +1,17 @@
 //! Where a job's JavaScript is: in the project file, in the file it names, or in `jobs/NAME.js`.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use crate::draft::{DraftJob, Field, SourceFile, Without};
 use crate::expression::{Expression, Placement};
 use crate::inputs::{Inputs, Read};
 use crate::report::{Place, Secrecy};
 use crate::suggest::did_you_mean;
-use crate::yaml::{Field, PROJECT_FILE, RawJob, RawProject};
 
 const FOLDER: &str = "jobs";
+/// What may stand before a path; `uri://` is v1's.
+const SCHEMES: &[&str] = &["file://", "uri://"];
 const EMPTY_HELP: &str = "write `none` for a job that does nothing on purpose";
 
 /// Which files of `jobs/` have been used.
@@ -22,30 +24,72 @@ impl Expressions {
     pub fn find(
         &mut self,
         inputs: &mut Inputs<'_>,
-        raw: &RawProject,
-        job: &RawJob,
+        source: &SourceFile,
+        job: &DraftJob,
     ) -> Option<Expression> {
-        match &job.expression {
-            Field::Wrong => None,
-            Field::Absent => self.of_name(inputs, job),
+        match (&job.expression, job.without_expression) {
+            (Field::Wrong, _) => None,
+            (Field::Absent, Without::FileOfName) => self.of_name(inputs, source, job),
+            (Field::Absent, Without::Nothing) => Some(Expression::nothing(&source.path, job.id.at)),
+            (Field::Absent, Without::Mistake) => {
+                inputs
+                    .report
+                    .error(
+                        &source.path,
+                        job.id.at,
+                        format!("the job `{}` has no expression", job.id.text),
+                    )
+                    .help(EMPTY_HELP);
+                None
+            }
+            (
+                Field::Text {
+                    text,
+                    at,
+                    written_at,
+                },
+                _,
+            ) => match path_in(text) {
+                Some(path) => self.of_path(inputs, source, &path, *at),
+                None => inline(inputs, source, text, *at, *written_at),
+            },
+            (Field::Path { text, at }, _) => self.of_path(inputs, source, Path::new(text), *at),
+        }
+    }
+
+    /// A module that is not a job's own: v4's `globals`.
+    pub fn of_module(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        source: &SourceFile,
+        field: &Field,
+    ) -> Option<Expression> {
+        match field {
+            Field::Absent | Field::Wrong => None,
+            Field::Path { text, at } => self.of_path(inputs, source, Path::new(text), *at),
             Field::Text {
                 text,
                 at,
                 written_at,
             } => match path_in(text) {
-                Some(path) => self.of_path(inputs, &path, *at),
-                None => inline(inputs, raw, text, *at, *written_at),
+                Some(path) => self.of_path(inputs, source, &path, *at),
+                None => inline(inputs, source, text, *at, *written_at),
             },
         }
     }
 
-    fn of_name(&mut self, inputs: &mut Inputs<'_>, job: &RawJob) -> Option<Expression> {
-        let name = &job.name.text;
+    fn of_name(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        source: &SourceFile,
+        job: &DraftJob,
+    ) -> Option<Expression> {
+        let name = &job.id.text;
         let file = Path::new(FOLDER).join(format!("{name}.js"));
         let plain = !name.contains(['/', '\\']);
-        if let Some(source) = plain.then(|| self.read(inputs, &file)) {
-            match source {
-                Read::Text(source) => return of_file(inputs, &file, source),
+        if let Some(read) = plain.then(|| self.read(inputs, &file)) {
+            match read {
+                Read::Text(text) => return of_file(inputs, &file, text),
                 Read::Refused => return None,
                 Read::Missing => {}
             }
@@ -58,7 +102,7 @@ impl Expressions {
         );
         inputs
             .report
-            .error(Path::new(PROJECT_FILE), job.name.at, format!("the job `{name}` has no expression"))
+            .error(&source.path, job.id.at, format!("the job `{name}` has no expression"))
             .help(match help {
                 Some(help) => format!("write it into jobs/{name}.js, or name its file: `expression: jobs/….js`; {help}"),
                 None => format!("write it into jobs/{name}.js, or here: `expression: |`"),
@@ -66,29 +110,29 @@ impl Expressions {
         None
     }
 
-    fn of_path(&mut self, inputs: &mut Inputs<'_>, path: &Path, at: Place) -> Option<Expression> {
-        let file = Path::new(PROJECT_FILE);
-        let outside = path
-            .components()
-            .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
-        let there = inputs.dir.join(path).exists();
-        if outside || (there && inputs.inside(path).is_none()) {
+    /// `path` is relative to the folder of the file that names it.
+    fn of_path(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        source: &SourceFile,
+        written: &Path,
+        at: Place,
+    ) -> Option<Expression> {
+        let file = source.path.as_path();
+        let path = inputs.named_in(file, written);
+        let Some(path) = path else {
             inputs
                 .report
                 .error(
                     file,
                     at,
-                    format!("{} is outside the project", path.display()),
+                    format!("{} is outside the project", written.display()),
                 )
                 .help("a project is complete in its own folder; copy the file to jobs/");
             return None;
-        }
-        let path: PathBuf = path
-            .components()
-            .filter(|part| *part != Component::CurDir)
-            .collect();
+        };
         match self.read(inputs, &path) {
-            Read::Text(source) => of_file(inputs, &path, source),
+            Read::Text(text) => of_file(inputs, &path, text),
             Read::Refused => None,
             Read::Missing => {
                 let names: Vec<String> = inputs
@@ -115,7 +159,7 @@ impl Expressions {
     }
 
     /// A file that no job uses is most likely one that was meant to run.
-    pub fn warn_of_unused(&self, inputs: &mut Inputs<'_>) {
+    pub fn warn_of_unused(&self, inputs: &mut Inputs<'_>, project_file: &Path) {
         for name in inputs.names_in(FOLDER, "js") {
             let file = Path::new(FOLDER).join(&name);
             if !self.used.contains(&file) {
@@ -123,7 +167,7 @@ impl Expressions {
                 inputs
                     .report
                     .warning(&file, Place::FILE, "no job uses this file")
-                    .help(format!("add a job `{job}` to project.yaml, or name the file in one: `expression: {FOLDER}/{name}`"));
+                    .help(format!("add a job `{job}` to {}, or name the file in one: `expression: {FOLDER}/{name}`", project_file.display()));
             }
         }
     }
@@ -142,12 +186,12 @@ fn of_file(inputs: &mut Inputs<'_>, file: &Path, source: String) -> Option<Expre
 
 fn inline(
     inputs: &mut Inputs<'_>,
-    raw: &RawProject,
+    source: &SourceFile,
     text: &str,
     at: Place,
     written_at: Place,
 ) -> Option<Expression> {
-    let file = Path::new(PROJECT_FILE);
+    let file = source.path.as_path();
     if text.trim().is_empty() {
         inputs
             .report
@@ -155,7 +199,7 @@ fn inline(
             .help(EMPTY_HELP);
         return None;
     }
-    let placement = Placement::of_scalar(&raw.text, written_at, text);
+    let placement = Placement::of_scalar(&source.text, written_at, text);
     let expression = Expression::from_scalar(file, text.to_owned(), placement);
     if let Some(comment) = expression.comment_that_hides_code() {
         inputs
@@ -173,7 +217,8 @@ fn inline(
 /// A text that is a path and no JavaScript: one line that ends in `.js` and has nothing that only code has.
 fn path_in(text: &str) -> Option<PathBuf> {
     let text = text.trim();
-    let path = text.strip_prefix("file://").unwrap_or(text);
+    let scheme = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme));
+    let path = scheme.unwrap_or(text);
     let ends = path.ends_with(".js") && path.len() > ".js".len();
     let like_a_path = !path.contains(|c: char| c.is_control() || "(){};=>\"'`,".contains(c));
     (ends && like_a_path).then(|| PathBuf::from(path))

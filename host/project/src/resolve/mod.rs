@@ -1,54 +1,235 @@
-//! Raw parts to the model: names looked up, expressions found, texts parsed; all problems at once.
+//! Drafts to the model: names looked up, expressions found; all problems at once.
 
+mod edges;
 mod expressions;
 mod jobs;
-mod triggers;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::credential;
+use crate::credential::{self, Credential};
 use crate::dotenv::{Environment, Variables};
+use crate::draft::{Draft, DraftTrigger, DraftWorkflow, Field};
 use crate::inputs::Inputs;
-use crate::model::Project;
+use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Workflow};
 use crate::settings::{SETTINGS_FILE, Settings};
 use crate::suggest::did_you_mean;
-use crate::yaml::RawProject;
+
+use expressions::Expressions;
 
 /// Makes the project of its parts.
 pub(crate) fn resolve(
     inputs: &mut Inputs<'_>,
-    mut raw: RawProject,
+    mut draft: Draft,
     settings: Settings,
     environment: Environment,
     variables: &Variables<'_>,
 ) -> Project {
-    let inline = std::mem::take(&mut raw.credentials);
-    let credentials = credential::resolve(inputs, inline, &settings, variables);
-    let triggers = triggers::resolve(inputs, &raw);
-    triggers::check_cycles(inputs, &raw, &triggers);
-    let jobs = jobs::resolve(inputs, &raw, &credentials, &settings);
-    triggers::warn_of_unused(inputs, &raw);
-    warn_of_unused_adaptors(inputs, &settings, &jobs);
+    let bodies = std::mem::take(&mut draft.bodies);
+    let names = credential::Names {
+        file: &draft.file,
+        declared: &draft.declared,
+        used: credentials_used(&draft),
+    };
+    let (credentials, aliases) = credential::resolve(inputs, bodies, &names, &settings, variables);
+    let mut resolving = Resolving {
+        inputs,
+        generation: draft.generation,
+        settings: &settings,
+        credentials: &credentials,
+        aliases: &aliases,
+        expressions: Expressions::default(),
+    };
+    let workflows = resolving.workflows(&draft.workflows);
+    let expressions = resolving.expressions;
+    expressions.warn_of_unused(inputs, &draft.file);
+    warn_of_unused_adaptors(inputs, &settings, &workflows);
     Project {
-        id: project_id(inputs.dir, &raw, &settings),
+        id: project_id(inputs.dir, &draft, &settings),
+        name: draft.name,
+        description: draft.description,
+        generation: draft.generation,
         dir: inputs.dir.to_owned(),
-        jobs,
-        triggers,
+        file: draft.file,
+        workflows,
+        collections: draft.collections,
         credentials,
         settings,
         environment,
         fingerprint: inputs.fingerprint(),
+        kept: draft.kept,
     }
 }
 
-fn warn_of_unused_adaptors(
-    inputs: &mut Inputs<'_>,
-    settings: &Settings,
-    jobs: &[crate::model::Job],
-) {
+fn credentials_used(draft: &Draft) -> BTreeSet<&str> {
+    let jobs = draft.workflows.iter().flat_map(|workflow| &workflow.jobs);
+    jobs.filter_map(|job| match &job.credential {
+        Field::Text { text, .. } => Some(text.as_str()),
+        Field::Absent | Field::Wrong | Field::Path { .. } => None,
+    })
+    .collect()
+}
+
+/// What looking up names needs.
+struct Resolving<'r, 'd> {
+    inputs: &'r mut Inputs<'d>,
+    generation: Generation,
+    settings: &'r Settings,
+    credentials: &'r BTreeMap<String, Credential>,
+    /// Other names of credentials.
+    aliases: &'r BTreeMap<String, String>,
+    expressions: Expressions,
+}
+
+impl Resolving<'_, '_> {
+    fn workflows(&mut self, drafts: &[DraftWorkflow]) -> Vec<Workflow> {
+        let mut seen = BTreeSet::new();
+        for draft in drafts {
+            if !seen.insert(&draft.id.text) {
+                self.inputs
+                    .report
+                    .error(
+                        &draft.source.path,
+                        draft.id.at,
+                        format!("the workflow `{}` is there twice", draft.id.text),
+                    )
+                    .help("give one of the two another id");
+            }
+        }
+        drafts.iter().map(|draft| self.workflow(draft)).collect()
+    }
+
+    fn workflow(&mut self, draft: &DraftWorkflow) -> Workflow {
+        self.check_names(draft);
+        let jobs: Vec<Job> = draft
+            .jobs
+            .iter()
+            .filter_map(|job| self.job(draft, job))
+            .collect();
+        let triggers = draft
+            .triggers
+            .iter()
+            .filter_map(|trigger| self.trigger(draft, trigger))
+            .collect();
+        let edges = edges::resolve(&mut self.inputs.report, draft);
+        let globals = self
+            .expressions
+            .of_module(self.inputs, &draft.source, &draft.globals);
+        Workflow {
+            id: draft.id.text.clone(),
+            name: draft.name.clone().unwrap_or_else(|| draft.id.text.clone()),
+            start: self.start(draft),
+            triggers,
+            jobs,
+            edges,
+            options: draft.options.clone(),
+            globals,
+            after_crash: draft.after_crash,
+            file: draft.source.path.clone(),
+            line: draft.id.at.line,
+            kept: draft.kept.clone(),
+        }
+    }
+
+    fn trigger(&mut self, draft: &DraftWorkflow, trigger: &DraftTrigger) -> Option<Trigger> {
+        let mut kind = trigger.kind.clone()?;
+        if let (TriggerKind::Cron { cursor_job, .. }, Some(key)) = (&mut kind, &trigger.cursor_job)
+        {
+            let jobs = draft.jobs.iter().map(|job| job.id.text.as_str());
+            if jobs.clone().any(|id| id == key.text) {
+                *cursor_job = Some(key.text.clone());
+            } else {
+                let message = format!(
+                    "the trigger `{}` takes its cursor from the job `{}`, which is not there",
+                    trigger.id.text, key.text
+                );
+                let report = &mut self.inputs.report;
+                report.error(&draft.source.path, key.at, message).help =
+                    did_you_mean(&key.text, "the jobs are", jobs);
+            }
+        }
+        Some(Trigger {
+            id: trigger.id.text.clone(),
+            workflow: draft.id.text.clone(),
+            enabled: trigger.enabled,
+            kind,
+            line: trigger.id.at.line,
+            kept: trigger.kept.clone(),
+        })
+    }
+
+    /// As written, or the first trigger, or the first job that no edge leads to.
+    fn start(&mut self, draft: &DraftWorkflow) -> Option<String> {
+        let triggers = draft.triggers.iter().map(|trigger| &trigger.id.text);
+        let jobs = draft.jobs.iter().map(|job| &job.id.text);
+        if let Some(start) = &draft.start {
+            let names = triggers.clone().chain(jobs.clone()).map(String::as_str);
+            if !names.clone().any(|id| id == start.text) {
+                let message = format!(
+                    "the workflow `{}` starts with `{}`, which is not there",
+                    draft.id.text, start.text
+                );
+                let report = &mut self.inputs.report;
+                report.error(&draft.source.path, start.at, message).help =
+                    did_you_mean(&start.text, "its steps are", names);
+            }
+            return Some(start.text.clone());
+        }
+        let reached: BTreeSet<&str> = draft
+            .edges
+            .iter()
+            .map(|edge| edge.to.text.as_str())
+            .collect();
+        let first = triggers.clone().next();
+        first
+            .or_else(|| jobs.clone().find(|id| !reached.contains(id.as_str())))
+            .cloned()
+    }
+
+    /// Every id once among the jobs and once among the triggers; names once among the jobs, because people go by them.
+    fn check_names(&mut self, draft: &DraftWorkflow) {
+        let source = &draft.source;
+        let report = &mut self.inputs.report;
+        let (mut jobs, mut triggers, mut names) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for job in &draft.jobs {
+            if !jobs.insert(&job.id.text) {
+                report
+                    .error(
+                        &source.path,
+                        job.id.at,
+                        format!("the job `{}` is there twice", job.id.text),
+                    )
+                    .help("give one of the two another id");
+            } else if let Some(name) = job.name.as_ref().filter(|name| !names.insert(*name)) {
+                report
+                    .warning(
+                        &source.path,
+                        job.id.at,
+                        format!("two jobs have the name `{name}`"),
+                    )
+                    .help("their ids tell them apart; logs show the ids");
+            }
+        }
+        for trigger in &draft.triggers {
+            if !triggers.insert(&trigger.id.text) {
+                report
+                    .error(
+                        &source.path,
+                        trigger.id.at,
+                        format!("the trigger `{}` is there twice", trigger.id.text),
+                    )
+                    .help("give one of the two another id");
+            }
+        }
+    }
+}
+
+fn warn_of_unused_adaptors(inputs: &mut Inputs<'_>, settings: &Settings, workflows: &[Workflow]) {
+    let jobs = || workflows.iter().flat_map(|workflow| &workflow.jobs);
     for (name, adaptor) in &settings.adaptors {
-        if !jobs.iter().any(|job| job.adaptor.name == *name) {
-            let used = jobs.iter().map(|job| job.adaptor.short());
+        if !jobs().any(|job| job.adaptor.name == *name) {
+            let used = jobs().map(|job| job.adaptor.short());
             inputs
                 .report
                 .warning(
@@ -61,7 +242,7 @@ fn warn_of_unused_adaptors(
     }
 }
 
-fn project_id(dir: &Path, raw: &RawProject, settings: &Settings) -> String {
+fn project_id(dir: &Path, draft: &Draft, settings: &Settings) -> String {
     if let Some(id) = &settings.project_id {
         return id.clone();
     }
@@ -69,7 +250,7 @@ fn project_id(dir: &Path, raw: &RawProject, settings: &Settings) -> String {
         .canonicalize()
         .ok()
         .and_then(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()));
-    let named = [raw.id.clone(), directory]
+    let named = [draft.id.clone(), draft.name.clone(), directory]
         .into_iter()
         .flatten()
         .map(|name| slug(&name))

@@ -9,7 +9,8 @@ use std::time::Duration;
 pub(crate) use read::read;
 
 use crate::grants::Origin;
-use crate::limits::Limits;
+use crate::limits::{LimitInfo, Limits, milliseconds};
+use crate::model::WorkflowOptions;
 use crate::report::Place;
 
 /// The file's name.
@@ -28,10 +29,35 @@ pub struct Settings {
     pub credentials: BTreeMap<String, CredentialSettings>,
     /// `[limits]`.
     pub limits: Limits,
+    /// The names of those limits that the file sets.
+    pub(crate) limits_set: Vec<&'static str>,
     /// `[retry]`.
     pub retry: Retry,
     /// `[retention]`.
     pub retention: Retention,
+}
+
+impl Settings {
+    /// The limits of a step in a workflow with these options: they stand in place of defaults, and under what the file sets.
+    pub(crate) fn limits_with(&self, options: &WorkflowOptions) -> Limits {
+        let mut limits = self.limits;
+        let wishes = [
+            ("memory", options.memory_bytes),
+            ("wall_time", options.timeout.map(milliseconds)),
+        ];
+        for (name, wish) in wishes {
+            let (Some(info), Some(wish)) = (LimitInfo::named(name), wish) else {
+                continue;
+            };
+            let most = if self.limits_set.contains(&info.name) {
+                info.value(&self.limits)
+            } else {
+                info.largest
+            };
+            info.set(&mut limits, wish.clamp(info.smallest, most));
+        }
+        limits
+    }
 }
 
 /// `[adaptors.NAME]`.

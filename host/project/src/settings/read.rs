@@ -47,6 +47,7 @@ pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
         Ok(root) => Reading {
             report: &mut inputs.report,
             file,
+            text: &text,
         }
         .settings(&root),
         Err(errors) => {
@@ -67,7 +68,7 @@ impl Reading<'_> {
                 "network" => settings.allow = self.network(value, "[network]").unwrap_or_default(),
                 "adaptors" => self.adaptors(value, &mut settings),
                 "credentials" => self.credentials(value, &mut settings),
-                "limits" => settings.limits = self.limits(value),
+                "limits" => (settings.limits, settings.limits_set) = self.limits(value),
                 "retry" => settings.retry = self.retry(key, value),
                 "retention" => settings.retention = self.retention(key, value),
                 _ => self.unknown(key, "fonio.toml", TABLES),
@@ -243,16 +244,20 @@ impl Reading<'_> {
         places
     }
 
-    fn limits(&mut self, node: &Node) -> Limits {
+    fn limits(&mut self, node: &Node) -> (Limits, Vec<&'static str>) {
         let mut limits = Limits::default();
+        let mut set = Vec::new();
         let names: Vec<&str> = LIMITS.iter().map(|info| info.name).collect();
         for (key, value) in self.map(node, "[limits]").unwrap_or_default() {
             match LimitInfo::named(&key.text) {
-                Some(info) => self.limit(info, value, &mut limits),
+                Some(info) => {
+                    self.limit(info, value, &mut limits);
+                    set.push(info.name);
+                }
                 None => self.unknown(key, "[limits]", &names),
             }
         }
-        limits
+        (limits, set)
     }
 
     fn limit(&mut self, info: &LimitInfo, node: &Node, limits: &mut Limits) {

@@ -6,12 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::Number;
 use serde_saphyr::{Location, Spanned};
 
-use super::{Data, Key, Node, SyntaxError};
+use super::{Data, Key, NODES_MAX, Node, SyntaxError};
 use crate::report::{Place, count};
 
-/// Far above what projects have (the largest of 14 real ones has some 2,000 nodes), far below what aliases of aliases
-/// can make of a few lines: 256 MiB at most for a hostile file, instead of the gigabytes that the defaults allow.
-const NODES_MAX: usize = 50_000;
 const REPLAYED_EVENTS_MAX: usize = 100_000;
 const SCALAR_BYTES_MAX: usize = 16 << 20;
 

@@ -15,7 +15,7 @@ fn project() -> String {
 fn origin_of(fixture: &Fixture) -> String {
     let project = fixture.project();
     let credential = project
-        .credential_for(&project.jobs[0])
+        .credential_for(&project.workflows[0].jobs[0])
         .expect("a credential");
     credential.body["from"].as_str().expect("a text").to_owned()
 }

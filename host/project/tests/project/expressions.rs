@@ -12,7 +12,7 @@ fn project_with(expression: &str) -> Fixture {
 
 /// Checks every character of the expression that is no white space against the file it is said to be in.
 fn assert_every_character_is_where_it_says(fixture: &Fixture, project: &Project) -> Expression {
-    let expression = project.jobs[0].expression.clone();
+    let expression = project.workflows[0].jobs[0].expression.clone();
     let file = std::fs::read_to_string(fixture.path().join(&expression.file)).expect("the file");
     for (line, text) in expression.source.lines().enumerate() {
         for (column, wanted) in text.chars().enumerate().filter(|(_, c)| !c.is_whitespace()) {
@@ -92,14 +92,16 @@ fn plain_and_quoted_texts_map_exactly() {
 }
 
 #[test]
-fn an_escaped_text_maps_to_its_start() {
+fn an_escaped_text_maps_exactly() {
     let expression = project_with("expression: \"fn(s => {\\n  throw 1 })\"")
         .project()
+        .workflows[0]
         .jobs[0]
         .expression
         .clone();
     assert_eq!(expression.source, "fn(s => {\n  throw 1 })");
-    assert_eq!(expression.position(2, 3), (5, 17));
+    assert_eq!(expression.position(1, 1), (5, 18));
+    assert_eq!(expression.position(2, 3), (5, 31));
 }
 
 #[test]
@@ -108,7 +110,10 @@ fn an_aliased_text_maps_to_where_it_is_written() {
         "expression: &code |\n      fn(s => s)\n  job-2: { adaptor: http, trigger: t, expression: *code }",
     );
     let project = fixture.project();
-    assert_eq!(project.jobs[1].expression.position(1, 1), (6, 7));
+    assert_eq!(
+        project.workflows[0].jobs[1].expression.position(1, 1),
+        (6, 7)
+    );
 }
 
 #[test]
@@ -142,14 +147,17 @@ fn an_expression_may_name_its_file() {
         let project = project_with(&format!("expression: {path}"))
             .with(file, "fn(s => s)")
             .project();
-        assert_eq!(project.jobs[0].expression.file.to_str(), Some(file));
+        assert_eq!(
+            project.workflows[0].jobs[0].expression.file.to_str(),
+            Some(file)
+        );
     }
 }
 
 #[test]
 fn none_is_kept_for_a_job_that_does_nothing() {
     assert_eq!(
-        project_with("expression: none").project().jobs[0]
+        project_with("expression: none").project().workflows[0].jobs[0]
             .expression
             .source,
         "none"

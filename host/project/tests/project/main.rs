@@ -2,9 +2,14 @@
 
 mod credentials;
 mod expressions;
+mod format_problems;
+mod formats;
 mod model;
+mod portable_problems;
 mod project_problems;
+mod round_trips;
 mod settings_problems;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -112,9 +117,9 @@ fn only_problem(fixture: &Fixture) -> String {
 #[test]
 fn a_project_without_problems_loads_whole() {
     let project = Fixture::new(WORKING).project();
-    assert_eq!(project.jobs.len(), 1);
+    assert_eq!(project.jobs().count(), 1);
     assert_eq!(project.job("job-1").map(|job| job.line), Some(2));
-    assert_eq!(project.triggers[0].line, 7);
+    assert_eq!(project.workflows[0].triggers[0].line, 7);
     assert!(project.job("job-2").is_none());
 }
 

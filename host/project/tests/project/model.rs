@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use fonio_project::{EndpointStyle, Job, Keep, OpenIn, TriggerKind};
-use serde_json::json;
+use fonio_project::{AfterCrash, Condition, EndpointStyle, Keep, OpenIn, Project};
+use serde_json::{Value, json};
 
 use crate::{Fixture, WORKING};
 
@@ -27,56 +27,84 @@ triggers:
 credentials:
 ";
 
-fn names(jobs: Vec<&Job>) -> Vec<String> {
-    jobs.into_iter().map(|job| job.name.clone()).collect()
+/// The jobs that a message starts, by key.
+fn started(project: &Project, body: &Value) -> Vec<String> {
+    let starts = project.starts_for_message(body);
+    let edges = starts.iter().flat_map(|start| &start.edges);
+    edges.map(|edge| edge.to.clone()).collect()
+}
+
+/// What follows a job, each with its condition.
+fn after(project: &Project, key: &str) -> Vec<(String, Condition)> {
+    let edges = project.edges_from_job(key).into_iter();
+    edges
+        .map(|(edge, job)| (job.key.clone(), edge.condition.clone()))
+        .collect()
 }
 
 #[test]
 fn a_message_starts_every_job_whose_criteria_match_in_the_order_of_the_file() {
     let project = Fixture::new(FLOW).project();
     assert_eq!(
-        names(project.jobs_matching(&json!({"number": 2, "x": 1}))),
+        started(&project, &json!({"number": 2, "x": 1})),
         ["double", "any"]
     );
-    assert_eq!(names(project.jobs_matching(&json!({"number": 3}))), ["any"]);
-    assert_eq!(names(project.jobs_matching(&json!([2]))), ["any"]);
+    assert_eq!(started(&project, &json!({"number": 3})), ["any"]);
+    assert_eq!(started(&project, &json!([2])), ["any"]);
+    let keys: Vec<&str> = project.criteria_keys().into_iter().collect();
+    assert_eq!(keys, ["number"]);
 }
 
 #[test]
 fn a_job_is_followed_by_those_that_wait_for_its_success_or_its_failure() {
     let project = Fixture::new(FLOW).project();
-    assert_eq!(names(project.jobs_after("double", true)), ["then"]);
-    assert_eq!(names(project.jobs_after("double", false)), ["else"]);
-    assert!(project.jobs_after("then", true).is_empty());
-}
-
-#[test]
-fn cron_jobs_come_with_their_schedule() {
-    let project = Fixture::new(FLOW).project();
-    let jobs = project.cron_jobs();
-    assert_eq!(jobs.len(), 1);
     assert_eq!(
-        (
-            jobs[0].0.name.as_str(),
-            jobs[0].1.text(),
-            jobs[0].1.next_after(0)
-        ),
-        ("tick", "* * * * *", Some(60_000))
+        after(&project, "double"),
+        [
+            ("then".to_owned(), Condition::OnSuccess),
+            ("else".to_owned(), Condition::OnFailure)
+        ]
     );
+    assert_eq!(after(&project, "then"), []);
 }
 
 #[test]
-fn a_trigger_is_of_the_kind_that_the_file_says() {
+fn jobs_and_triggers_become_a_workflow_for_each_trigger_that_starts_them() {
     let project = Fixture::new(FLOW).project();
-    let kinds: Vec<_> = project
-        .triggers
+    let workflows: Vec<_> = project
+        .workflows
         .iter()
-        .map(|trigger| (trigger.name.as_str(), &trigger.kind))
+        .map(|workflow| {
+            let jobs: Vec<&str> = workflow.jobs.iter().map(|job| job.id.as_str()).collect();
+            assert_eq!(workflow.after_crash, AfterCrash::Continue);
+            assert_eq!(workflow.start.as_deref(), Some(workflow.id.as_str()));
+            (workflow.id.as_str(), jobs)
+        })
         .collect();
-    assert!(matches!(kinds[0], ("two", TriggerKind::Message { criteria }) if criteria.len() == 1));
-    assert!(matches!(kinds[2], ("minute", TriggerKind::Cron { .. })));
-    assert!(matches!(kinds[3], ("after-double", TriggerKind::Success { job }) if job == "double"));
-    assert!(matches!(kinds[4], ("double-fails", TriggerKind::Failure { job }) if job == "double"));
+    let expected = [
+        ("two", vec!["double", "then", "else"]),
+        ("all", vec!["any"]),
+        ("minute", vec!["tick"]),
+    ];
+    assert_eq!(workflows, expected);
+    let leaves = project.workflows[0].leaves();
+    let leaves: Vec<&str> = leaves.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(leaves, ["then", "else"]);
+}
+
+#[test]
+fn ticks_come_with_their_schedule_and_what_they_start() {
+    let project = Fixture::new(FLOW).project();
+    let crons = project.crons();
+    let [(workflow, trigger, schedule)] = crons.as_slice() else {
+        panic!("one, not {crons:?}");
+    };
+    assert_eq!(
+        (schedule.text(), schedule.next_after(0)),
+        ("* * * * *", Some(60_000))
+    );
+    let edges = workflow.edges_from_trigger(&trigger.id);
+    assert_eq!(edges[0].1.key, "tick");
 }
 
 #[test]
@@ -85,10 +113,7 @@ fn criteria_may_be_a_map_and_names_may_look_like_numbers() {
         "jobs:\n  1: { expression: none, adaptor: common, trigger: 2 }\ntriggers:\n  2: { criteria: { form: intake } }\n",
     )
     .project();
-    assert_eq!(
-        names(project.jobs_matching(&json!({"form": "intake"}))),
-        ["1"]
-    );
+    assert_eq!(started(&project, &json!({"form": "intake"})), ["1"]);
 }
 
 #[test]
@@ -98,7 +123,7 @@ fn yaml_aliases_and_merges_work() {
          triggers:\n  t: { criteria: '{}' }\n",
     )
     .project();
-    let adaptors: Vec<_> = project.jobs.iter().map(|job| job.adaptor.short()).collect();
+    let adaptors: Vec<_> = project.jobs().map(|job| job.adaptor.short()).collect();
     assert_eq!(adaptors, ["common", "common", "http"]);
 }
 
@@ -166,7 +191,7 @@ fn every_key_of_fonio_toml_is_read() {
         .load()
         .project
         .expect("a project");
-    let (settings, job) = (&project.settings, &project.jobs[0]);
+    let (settings, job) = (&project.settings, &project.workflows[0].jobs[0]);
     let limits = project.limits_for(job);
     assert_eq!(
         (limits.memory_bytes, limits.output_bytes, limits.log_bytes),
@@ -213,7 +238,7 @@ fn an_adaptors_own_list_stands_in_place_of_the_projects() {
     let fixture =
         Fixture::new(WORKING).with("fonio.toml", "[network]\nallow = [\"https://a.org\"]\n");
     let project = fixture.project();
-    let grants = project.grants_for(&project.jobs[0]);
+    let grants = project.grants_for(&project.workflows[0].jobs[0]);
     assert!(grants.permits("https", "a.org", 443) && !grants.permits("https", "b.org", 443));
 
     for name in ["http", "\"@openfn/language-http\""] {
@@ -221,7 +246,7 @@ fn an_adaptors_own_list_stands_in_place_of_the_projects() {
             "[network]\nallow = [\"https://a.org\"]\n[adaptors.{name}]\nnetwork = {{ allow = [\"https://b.org\"] }}\n"
         );
         let project = Fixture::new(WORKING).with("fonio.toml", toml).project();
-        let grants = project.grants_for(&project.jobs[0]);
+        let grants = project.grants_for(&project.workflows[0].jobs[0]);
         assert!(!grants.permits("https", "a.org", 443) && grants.permits("https", "b.org", 443));
         assert!(
             grants
@@ -240,13 +265,13 @@ fn a_credential_grants_its_own_system_to_the_jobs_that_have_it() {
          credentials: { dhis2: { baseUrl: 'http://127.0.0.1:8080/api', apiUrl: 'https://x.org/v1' } }\n",
     )
     .project();
-    let grants = project.grants_for(&project.jobs[0]);
+    let grants = project.grants_for(&project.workflows[0].jobs[0]);
     let loopback: IpAddr = "127.0.0.1".parse().expect("an address");
     assert!(grants.permits_address("http", "127.0.0.1", loopback, 8080));
     assert!(grants.permits("https", "x.org", 443));
     assert!(
         !project
-            .grants_for(&project.jobs[1])
+            .grants_for(&project.workflows[0].jobs[1])
             .permits("https", "x.org", 443)
     );
     assert!(

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use fonio_store::{FirstStep, NewMessage, RunId, Settlement, StepStatus, Store, StoreOptions};
+use fonio_store::{
+    FirstStep, NewMessage, NewRun, Next, RunId, Settlement, StepInput, StepStatus, Store,
+    StoreOptions,
+};
 use tempfile::TempDir;
 
 pub fn directory() -> TempDir {
@@ -33,13 +36,37 @@ pub fn message(body: &str) -> NewMessage {
         content_type: "application/json".into(),
         body: body.into(),
         raw: None,
+        request: None,
     }
 }
 
-pub fn first(job: &str) -> FirstStep {
-    FirstStep {
-        trigger: format!("{job}-trigger"),
-        job: job.into(),
+/// What a step that a message started finds.
+pub fn sent(body: &str) -> StepInput {
+    StepInput::Message {
+        body: body.into(),
+        request: None,
+    }
+}
+
+/// A run of the workflow `flow` that starts with `jobs`.
+pub fn run_of(jobs: &[&str]) -> NewRun {
+    let first = |job: &&str| FirstStep {
+        job: (*job).to_owned(),
+        input: None,
+    };
+    NewRun {
+        workflow: "flow".to_owned(),
+        trigger: "trigger".to_owned(),
+        first: jobs.iter().map(first).collect(),
+    }
+}
+
+/// What follows: these jobs, or if none, a leaf.
+pub fn then(next: &[&str]) -> Next {
+    if next.is_empty() {
+        Next::Leaf("leaf".to_owned())
+    } else {
+        Next::Jobs(next.iter().map(|job| (*job).to_owned()).collect())
     }
 }
 
@@ -50,8 +77,7 @@ pub fn success(output: &str, next: &[&str]) -> Settlement {
         error: None,
         output: Some(output.into()),
         log: Vec::new(),
-        next: next.iter().map(|job| (*job).to_owned()).collect(),
-        next_input: None,
+        next: then(next),
         started_ms: 10,
         finished_ms: 20,
     }
@@ -70,7 +96,7 @@ pub fn failure(next: &[&str]) -> Settlement {
 /// Accepts one message for `job` and returns its run.
 pub async fn begin(store: &Store, body: &str, job: &str) -> RunId {
     store
-        .accept(message(body), vec![first(job)])
+        .accept(message(body), vec![run_of(&[job])])
         .await
         .expect("an accept")
         .runs[0]

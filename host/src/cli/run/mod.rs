@@ -1,4 +1,6 @@
-//! `fonio run`.
+//! `fonio run`: one job, or a whole workflow.
+
+mod workflow;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,27 +8,30 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    AdaptorName, Grants, Limits, Problem, Project, Severity, origins_of_credential,
+    AdaptorName, Grants, Limits, NoSuchJob, Origin, Problem, Project, Severity,
+    origins_of_credential,
 };
 use fonio_sandbox::{Adaptor, CompiledJob, Egress, JobProblem, Sandbox, StepOutcome, StepRequest};
 use serde_json::{Value, json};
 
 use super::output::println;
 use super::{Exit, Failure, adaptor, paint, sandbox};
+use crate::adaptors::Adaptors;
 use crate::host::load_project;
-use crate::live::{Adaptors, Live};
+use crate::live::Live;
 
-/// Runs one job, here and now, in the sandbox that `serve` uses.
+/// Runs one job or workflow, here and now, in the sandbox that `serve` uses.
 ///
-/// The final state goes to standard output or to OUT, the job's log to standard error. The job may reach what the
-/// project grants (--project, or fonio.toml in this directory), what --allow names, and the credential's own system.
+/// The final state goes to standard output or to OUT, the log to standard error. Jobs may reach what the project grants
+/// (--project, or fonio.toml beside the workflow or in this directory), what --allow names, and their credential's own
+/// system.
 ///
 /// Exits 0 on success, 1 when the job failed, 2 on wrong use, 3 when a limit or a denied capability stopped it, and 10
 /// when it could not be loaded.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// A JavaScript file, or with --project the name of a job.
-    #[arg(value_name = "JOB")]
+    /// A JavaScript file, a workflow's file (.json, .yaml), or with --project the name of a job or workflow.
+    #[arg(value_name = "JOB_OR_WORKFLOW")]
     job: String,
     /// The adaptor: a name (`http` stands for `@openfn/language-http`) or a `.wasm` file
     /// [default: the common operations alone].
@@ -65,6 +70,10 @@ struct Prepared {
 impl Run {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
         let state = self.initial_state()?;
+        let allowed = self.allowed()?;
+        if let Some(workflow) = self.workflow(&allowed).await? {
+            return workflow.run(self, state).await;
+        }
         let sandbox = sandbox::start().await?;
         let prepared = match &self.project {
             Some(dir) => self.prepare_in_project(&sandbox, dir).await?,
@@ -118,12 +127,18 @@ impl Run {
                 format!("the project in {} cannot be loaded", dir.display()),
             ));
         };
-        let Some(job) = project.job(&self.job).cloned() else {
-            return self.prepare_file_in_project(sandbox, project).await;
+        let job = match project.find_job(&self.job) {
+            Ok(job) => job.clone(),
+            Err(NoSuchJob::Unknown { .. }) => {
+                return self.prepare_file_in_project(sandbox, project).await;
+            }
+            Err(several @ NoSuchJob::Ambiguous { .. }) => {
+                return Err(Failure::usage(several.to_string()));
+            }
         };
         let live = Live::load(project, loaded.problems, sandbox, None).await;
         let ready = live
-            .job(&job.name)
+            .job(&job.key)
             .map(|live| live.ready().map(|(code, _)| (code, live)));
         let (code, live_job) = match ready {
             Some(Ok(ready)) => ready,
@@ -131,7 +146,7 @@ impl Run {
             None => {
                 return Err(Failure(
                     Exit::NotLoaded,
-                    format!("the job {} is not in the project", job.name),
+                    format!("the job {} is not in the project", job.id),
                 ));
             }
         };
@@ -151,9 +166,9 @@ impl Run {
         project: Project,
     ) -> Result<Prepared, Failure> {
         if !Path::new(&self.job).is_file() {
-            let names: Vec<&str> = project.jobs.iter().map(|job| job.name.as_str()).collect();
+            let names: Vec<&str> = project.jobs().map(|job| job.key.as_str()).collect();
             let said = format!(
-                "{} is neither a job of the project nor a file; its jobs are {}",
+                "{} is neither a job or workflow of the project nor a file; its jobs are {}",
                 self.job,
                 names.join(", ")
             );
@@ -282,14 +297,17 @@ impl Run {
             .as_object()
             .map(origins_of_credential)
             .unwrap_or_default();
-        for origin in &self.allow {
-            more.push(
-                origin
-                    .parse()
-                    .map_err(|error| Failure::usage(format!("--allow {origin}: {error}")))?,
-            );
-        }
+        more.extend(self.allowed()?);
         Ok(prepared.grants.clone().and(more))
+    }
+
+    /// What --allow names.
+    fn allowed(&self) -> Result<Vec<Origin>, Failure> {
+        let parse = |origin: &String| {
+            let parsed = origin.parse();
+            parsed.map_err(|error| Failure::usage(format!("--allow {origin}: {error}")))
+        };
+        self.allow.iter().map(parse).collect()
     }
 
     fn finish(&self, prepared: &Prepared, outcome: StepOutcome) -> Result<Exit, Failure> {
@@ -312,25 +330,26 @@ impl Run {
                         source.trim_end()
                     );
                 }
-                let exit = match failure.exit_code() {
-                    3 => Exit::Stopped,
-                    10 => Exit::NotLoaded,
-                    _ => Exit::Failed,
-                };
-                return Err(Failure(exit, said));
+                return Err(Failure(Exit::of_step(&failure), said));
             }
         };
         // One that is nested too deeply to be read again is given as it is.
         let text = serde_json::from_str::<Value>(&state)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or(state);
+        self.give(&text)?;
+        Ok(Exit::Success)
+    }
+
+    /// Writes the final state where it was asked for.
+    fn give(&self, text: &str) -> Result<(), Failure> {
         match &self.output {
             None => println!("{text}"),
-            Some(path) => fs::write(path, text + "\n").map_err(|error| {
+            Some(path) => fs::write(path, format!("{text}\n")).map_err(|error| {
                 Failure::failed(format!("{} cannot be written: {error}", path.display()))
             })?,
         }
-        Ok(Exit::Success)
+        Ok(())
     }
 }
 

@@ -1,154 +1,73 @@
-//! `project.yaml` to raw parts: keys known, kinds of values checked, names not yet looked up.
+//! v1 and v2: jobs and triggers in two maps, each job with one trigger.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
+use super::MINIMAL;
 use crate::credential::Body;
-use crate::inputs::{Inputs, Read};
+use crate::draft::Field;
+use crate::model::Generation;
 use crate::reading::Reading;
-use crate::report::{Place, Secrecy};
-use crate::tree::{Data, Key, Node, parse_yaml, to_object};
-
-/// The project file's name.
-pub const PROJECT_FILE: &str = "project.yaml";
+use crate::report::Place;
+use crate::tree::{Data, Key, Node, to_object};
 
 const TOP_KEYS: &[&str] = &["id", "name", "jobs", "triggers", "credentials"];
 const JOB_KEYS: &[&str] = &["expression", "adaptor", "trigger", "credential"];
 const TRIGGER_KINDS: &[&str] = &["criteria", "cron", "success", "failure"];
-/// Keys by which later generations of the format are known.
-const LATER_KEYS: &[&str] = &["schema_version", "workflows"];
 
-const MINIMAL: &str = "\
-a project starts with a file project.yaml such as:
-jobs:
-  double:
-    adaptor: common
-    trigger: inbox
-    expression: |
-      fn(state => ({ ...state, data: { number: state.data.number * 2 } }));
-triggers:
-  inbox:
-    criteria: '{}'";
-
-/// The parts of a project file.
+/// The parts of a file of jobs and triggers.
 #[derive(Default)]
-pub(crate) struct RawProject {
-    /// The text they were read from, in which expressions have their places.
-    pub text: String,
-    /// `id`, or else `name`.
+pub(super) struct Flat {
     pub id: Option<String>,
-    pub jobs: Vec<RawJob>,
-    pub triggers: Vec<RawTrigger>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub jobs: Vec<FlatJob>,
+    pub triggers: Vec<FlatTrigger>,
     pub credentials: BTreeMap<String, Body>,
+    pub kept: Map<String, Value>,
 }
 
-pub(crate) struct RawJob {
+pub(super) struct FlatJob {
     pub name: Key,
     pub expression: Field,
     pub adaptor: Field,
+    /// Only v1's jobs may be without one.
+    pub adaptor_optional: bool,
     pub trigger: Field,
     pub credential: Field,
 }
 
-pub(crate) struct RawTrigger {
+pub(super) struct FlatTrigger {
     pub name: Key,
     /// The one kind that it has; nothing if that was wrong, which has been reported.
     pub kind: Option<(TriggerKey, Node)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TriggerKey {
+pub(super) enum TriggerKey {
     Criteria,
     Cron,
     Success,
     Failure,
 }
 
-/// A value that should be a text.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Field {
-    /// Not there, or nothing.
-    #[default]
-    Absent,
-    /// Of another kind; already reported.
-    Wrong,
-    /// As it should be.
-    Text {
-        text: String,
-        at: Place,
-        written_at: Place,
-    },
-}
-
-/// Reads the project file. Nothing if it cannot be understood as one.
-pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<RawProject> {
-    let file = Path::new(PROJECT_FILE);
-    let text = match inputs.read(file, Secrecy::Credentials) {
-        Read::Text(text) => text,
-        Read::Refused => return None,
-        Read::Missing => {
-            report_missing(inputs, file);
-            return None;
-        }
-    };
-    match parse_yaml(&text) {
-        Ok(root) => {
-            let mut project = Reading {
-                report: &mut inputs.report,
-                file,
-            }
-            .project_file(&root)?;
-            project.text = text;
-            Some(project)
-        }
-        Err(error) => {
-            inputs.report.error(file, error.at, error.message).help = error.help;
-            None
-        }
-    }
-}
-
-fn report_missing(inputs: &mut Inputs<'_>, file: &Path) {
-    let there = |name: &str| inputs.dir.join(name).exists();
-    let (message, help) = if !inputs.dir.is_dir() {
-        (
-            format!("there is no folder {}", inputs.dir.display()),
-            "name the folder that holds the project".to_owned(),
-        )
-    } else if there("project.yml") {
-        (
-            "there is no project.yaml".to_owned(),
-            "rename project.yml to project.yaml".to_owned(),
-        )
-    } else if there("openfn.yaml") {
-        let message = "this is a workspace of a later generation of OpenFn, which this version does not read yet";
-        (message.to_owned(), MINIMAL.to_owned())
-    } else {
-        ("there is no project.yaml".to_owned(), MINIMAL.to_owned())
-    };
-    inputs.report.error(file, Place::FILE, message).help(help);
-}
-
 impl Reading<'_> {
-    fn project_file(&mut self, root: &Node) -> Option<RawProject> {
+    pub(super) fn flat_file(&mut self, root: &Node, generation: Generation) -> Option<Flat> {
         let entries = self.map(root, "the project file")?;
-        if let Some((key, _)) = entries
-            .iter()
-            .find(|(key, _)| LATER_KEYS.contains(&key.text.as_str()))
-        {
-            self.error(key.at, format!("`{}` is of a later generation of project files, which this version does not read yet", key.text))
-                .help(MINIMAL);
-            return None;
-        }
-        let mut project = RawProject::default();
-        let mut name = None;
+        let mut project = Flat::default();
         for (key, value) in entries {
             match key.text.as_str() {
                 "id" => project.id = self.text(value, "`id`"),
-                "name" => name = self.text(value, "`name`"),
-                "jobs" => project.jobs = self.jobs(value),
+                "name" => project.name = self.text(value, "`name`"),
+                "description" => project.description = self.text(value, "`description`"),
+                "jobs" => project.jobs = self.jobs(value, generation),
                 "triggers" => project.triggers = self.triggers(value),
                 "credentials" => project.credentials = self.inline_credentials(value),
+                "async" | "staticData" if generation == Generation::V1 => {
+                    self.of_v1(key, value);
+                    project.kept.insert(key.text.clone(), value.to_json());
+                }
                 _ => self.ignored(key, "a project file", TOP_KEYS),
             }
         }
@@ -156,28 +75,41 @@ impl Reading<'_> {
             self.error(Place::FILE, "the project has no `jobs`")
                 .help(MINIMAL);
         }
-        project.id = project.id.or(name);
         Some(project)
     }
 
-    fn jobs(&mut self, node: &Node) -> Vec<RawJob> {
+    /// What only v1 has.
+    fn of_v1(&mut self, key: &Key, value: &Node) {
+        match (key.text.as_str(), &value.data) {
+            ("async", Data::Bool(true) | Data::Null) => {}
+            ("async", _) => self
+                .warning(key.at, "`async` has no effect here")
+                .help("ENDPOINT_STYLE=sync in .env makes the inbox wait for the jobs"),
+            _ => self
+                .warning(key.at, "`staticData` has no effect here")
+                .help("write it into the jobs that use it"),
+        }
+    }
+
+    fn jobs(&mut self, node: &Node, generation: Generation) -> Vec<FlatJob> {
         let entries = self.map(node, "`jobs`").unwrap_or_default();
         entries
             .iter()
-            .filter_map(|(name, value)| self.job(name, value))
+            .filter_map(|(name, value)| self.job(name, value, generation))
             .collect()
     }
 
-    fn job(&mut self, name: &Key, node: &Node) -> Option<RawJob> {
+    fn job(&mut self, name: &Key, node: &Node, generation: Generation) -> Option<FlatJob> {
         let what = format!("the job `{}`", name.text);
         if name.text.trim().is_empty() {
             self.error(name.at, "a job has an empty name");
             return None;
         }
-        let mut job = RawJob {
+        let mut job = FlatJob {
             name: name.clone(),
             expression: Field::Absent,
             adaptor: Field::Absent,
+            adaptor_optional: generation == Generation::V1,
             trigger: Field::Absent,
             credential: Field::Absent,
         };
@@ -197,25 +129,11 @@ impl Reading<'_> {
         Some(job)
     }
 
-    fn field(&mut self, node: &Node, what: &str) -> Field {
-        if node.is_null() {
-            return Field::Absent;
-        }
-        match self.text(node, what) {
-            Some(text) => Field::Text {
-                text,
-                at: node.at,
-                written_at: node.written_at,
-            },
-            None => Field::Wrong,
-        }
-    }
-
-    fn triggers(&mut self, node: &Node) -> Vec<RawTrigger> {
+    fn triggers(&mut self, node: &Node) -> Vec<FlatTrigger> {
         let entries = self.map(node, "`triggers`").unwrap_or_default();
         entries
             .iter()
-            .map(|(name, value)| RawTrigger {
+            .map(|(name, value)| FlatTrigger {
                 name: name.clone(),
                 kind: self.trigger_kind(name, value),
             })
@@ -250,7 +168,7 @@ impl Reading<'_> {
         }
     }
 
-    fn inline_credentials(&mut self, node: &Node) -> BTreeMap<String, Body> {
+    pub(super) fn inline_credentials(&mut self, node: &Node) -> BTreeMap<String, Body> {
         let mut credentials = BTreeMap::new();
         for (key, value) in self.map(node, "`credentials`").unwrap_or_default() {
             let body = match &value.data {
@@ -269,7 +187,7 @@ impl Reading<'_> {
                 key.text.clone(),
                 Body {
                     body,
-                    file: PathBuf::from(PROJECT_FILE),
+                    file: self.file.to_owned(),
                     at: key.at,
                 },
             );

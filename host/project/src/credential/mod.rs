@@ -1,11 +1,15 @@
 //! Credentials: from the project's files and from wherever fonio.toml says, and the origins they belong to.
 
+mod names;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
+
+pub(crate) use names::{Names, hyphenated};
 
 use crate::dotenv::Variables;
 use crate::grants::Origin;
@@ -26,6 +30,10 @@ const SYSTEMD_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 pub struct Credential {
     /// Its name in the project.
     pub name: String,
+    /// What people call it, where the project file says so besides.
+    pub title: Option<String>,
+    /// Who it belongs to in OpenFn, where the project file says so.
+    pub owner: Option<String>,
     /// What jobs get as `state.configuration`.
     pub body: Map<String, Value>,
     /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
@@ -54,13 +62,26 @@ pub(crate) struct Body {
     pub at: Place,
 }
 
-/// All credentials of a project: fonio.toml's `from` comes before a file, and a file before the project file.
+/// All credentials of a project, and the other names that they go by: fonio.toml's `from` comes before a file, and a
+/// file before the project file. One that is `declared` and has no content is empty.
 pub(crate) fn resolve(
     inputs: &mut Inputs<'_>,
     mut bodies: BTreeMap<String, Body>,
+    names: &Names<'_>,
     settings: &Settings,
     variables: &Variables<'_>,
-) -> BTreeMap<String, Credential> {
+) -> (BTreeMap<String, Credential>, BTreeMap<String, String>) {
+    let aliases = names::aliases(names.declared);
+    let key_of = |name: &str| {
+        aliases
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| name.to_owned())
+    };
+    bodies = bodies
+        .into_iter()
+        .map(|(name, body)| (key_of(&name), body))
+        .collect();
     for file_name in inputs.names_in(FOLDER, "json") {
         let file = Path::new(FOLDER).join(&file_name);
         if let (Some(body), Some(name)) = (
@@ -68,7 +89,7 @@ pub(crate) fn resolve(
             file_name.strip_suffix(".json"),
         ) {
             bodies.insert(
-                name.to_owned(),
+                key_of(name),
                 Body {
                     body,
                     file,
@@ -77,7 +98,12 @@ pub(crate) fn resolve(
             );
         }
     }
-    for (name, wanted) in &settings.credentials {
+    let settings: BTreeMap<String, &CredentialSettings> = settings
+        .credentials
+        .iter()
+        .map(|(name, wanted)| (key_of(name), wanted))
+        .collect();
+    for (name, wanted) in &settings {
         match &wanted.from {
             Some(source) => {
                 // What is replaced must not stand in for a source that cannot be read.
@@ -95,6 +121,7 @@ pub(crate) fn resolve(
             }
             // A source that was wrong has been reported where it stands.
             None if bodies.contains_key(name) || wanted.from_at != wanted.at => {}
+            None if names.declared.iter().any(|declared| declared.key == *name) => {}
             None => inputs
                 .report
                 .warning(
@@ -107,19 +134,36 @@ pub(crate) fn resolve(
                 )),
         }
     }
-    bodies
-        .into_iter()
-        .map(|(name, body)| (name.clone(), credential(inputs, name, body, settings)))
-        .collect()
+    // What could not be read is an error already, and no empty credential may stand in for it.
+    let unread = |name: &str| {
+        settings
+            .get(name)
+            .is_some_and(|wanted| wanted.from_at != wanted.at)
+    };
+    for declared in names.declared {
+        if bodies.contains_key(&declared.key) || unread(&declared.key) {
+            continue;
+        }
+        names.warn_of_missing(inputs, declared, &aliases);
+        bodies.insert(declared.key.clone(), names.empty(declared));
+    }
+    let credentials = bodies.into_iter().map(|(name, body)| {
+        let declared = names.declared.iter().find(|declared| declared.key == name);
+        let wanted = settings.get(&name).copied();
+        let mut credential = credential(inputs, name.clone(), body, wanted);
+        credential.owner = declared.and_then(|declared| declared.owner.clone());
+        credential.title = declared.map(|declared| declared.name.clone());
+        (name, credential)
+    });
+    (credentials.collect(), aliases)
 }
 
 fn credential(
     inputs: &mut Inputs<'_>,
     name: String,
     body: Body,
-    settings: &Settings,
+    wanted: Option<&CredentialSettings>,
 ) -> Credential {
-    let wanted: Option<&CredentialSettings> = settings.credentials.get(&name);
     let mut origins: Vec<Origin> = wanted
         .map(|wanted| wanted.hosts.clone())
         .unwrap_or_default();
@@ -147,6 +191,8 @@ fn credential(
     }
     Credential {
         name,
+        title: None,
+        owner: None,
         body: body.body,
         origins,
         open_in: wanted.map_or_else(|| vec![OpenIn::Headers], |wanted| wanted.open_in.clone()),
@@ -300,6 +346,8 @@ mod tests {
         let body = parse_json(r#"{"username": "ana", "password": "hush"}"#).expect("JSON");
         let credential = Credential {
             name: "c".into(),
+            title: None,
+            owner: None,
             body,
             origins: vec![],
             open_in: vec![],

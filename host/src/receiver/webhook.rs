@@ -1,0 +1,225 @@
+//! Webhooks as OpenFn has them: each trigger of that type has an address of its own, and its run finds in `state.data`
+//! what was sent, and in `state.request` how.
+
+use std::time::Duration;
+
+use fonio_project::{Reply as When, Trigger, TriggerKind, Webhook, Workflow};
+use fonio_store::{RunId, RunOutcome, RunStatus, StepStatus};
+use http::request::Parts;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use serde_json::{Map, Value, json};
+
+use super::{intake, message, not_stored, outcome, parse, serving};
+use crate::flow::{id_of, new_run};
+use crate::host::Host;
+use crate::server::Reply;
+
+/// How long an answer waits for its run (`webhook_reply: after_completion`). As OpenFn's; clients and proxies seldom wait
+/// longer.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Headers that authenticate whoever sent them: no job needs them, and the message is stored.
+const KEPT_BACK: &[&str] = &[
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+];
+
+/// `GET`: whether there is such a webhook.
+pub fn look(host: &Host, address: &str) -> Reply {
+    let live = match serving(host) {
+        Ok(live) => live,
+        Err(refusal) => return refusal,
+    };
+    match live.project.webhook(address) {
+        Some(found) => match usable(found) {
+            Ok(_) => {
+                let message = "This webhook takes messages: send them by POST.";
+                Reply::json(StatusCode::OK, &json!({ "message": message }))
+            }
+            Err(refusal) => refusal,
+        },
+        None => not_found(address),
+    }
+}
+
+/// `POST`: stores the message, begins the run, and answers at once or when it has ended. A refusal is an `Err`.
+pub async fn receive(
+    host: &Host,
+    address: &str,
+    request: Request<Incoming>,
+) -> Result<Reply, Reply> {
+    let live = serving(host)?;
+    let found = live
+        .project
+        .webhook(address)
+        .ok_or_else(|| not_found(address))?;
+    let (workflow, trigger, webhook) = usable(found)?;
+    let (parts, incoming) = request.into_parts();
+    let bytes = intake::read(&host.intake, incoming).await?;
+    let parsed = parse(&parts.headers, bytes, &Default::default()).await?;
+    let how = how_it_was_asked(&parts).to_string();
+    let message = message(
+        &format!("webhook {}/{}", workflow.id, trigger.id),
+        parsed,
+        Some(how.into()),
+    );
+    let accepted = host
+        .store
+        .accept(message, vec![new_run(workflow, trigger)])
+        .await
+        .map_err(|error| not_stored(&error))?;
+    let Some(run) = accepted.runs.first().copied() else {
+        return Err(Reply::problem(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "no run was begun",
+        ));
+    };
+    let reply = match webhook.reply {
+        When::BeforeStart => {
+            let status = status(webhook.success_code, StatusCode::OK);
+            Reply::json(
+                status,
+                &json!({ "work_order_id": run.to_string(), "run_id": run.to_string() }),
+            )
+        }
+        When::AfterCompletion => finished(host, webhook, run).await,
+    };
+    let id = run.to_string();
+    Ok(reply
+        .header("x-meta-work-order-id", &id)
+        .header("x-meta-run-id", &id))
+}
+
+fn not_found(address: &str) -> Reply {
+    let said = format!("the project has no webhook {address}");
+    Reply::problem(StatusCode::NOT_FOUND, &said)
+}
+
+type Usable<'p> = (&'p Workflow, &'p Trigger, &'p Webhook);
+
+fn usable<'p>((workflow, trigger): (&'p Workflow, &'p Trigger)) -> Result<Usable<'p>, Reply> {
+    let TriggerKind::Webhook(webhook) = &trigger.kind else {
+        return Err(not_found(&trigger.id));
+    };
+    if !trigger.enabled {
+        let said = format!(
+            "the webhook of {} is disabled (`enabled: false`)",
+            workflow.id
+        );
+        return Err(Reply::problem(StatusCode::FORBIDDEN, &said));
+    }
+    Ok((workflow, trigger, webhook))
+}
+
+/// What becomes `state.request`. Of a header or parameter that is there twice, the last counts.
+fn how_it_was_asked(parts: &Parts) -> Value {
+    let mut headers = Map::new();
+    for (name, value) in &parts.headers {
+        if !KEPT_BACK.contains(&name.as_str()) {
+            headers.insert(
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into(),
+            );
+        }
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let query: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into()))
+        .collect();
+    let path: Vec<&str> = parts
+        .uri
+        .path()
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
+    json!({ "method": parts.method.as_str(), "path": path, "headers": headers, "query_params": query })
+}
+
+/// A status that the project file gives, if it is one that a final answer can have.
+fn status(wanted: Option<u16>, default: StatusCode) -> StatusCode {
+    wanted
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .filter(|status| status.as_u16() >= 200)
+        .unwrap_or(default)
+}
+
+async fn finished(host: &Host, webhook: &Webhook, run: RunId) -> Reply {
+    let outcome = match tokio::time::timeout(WAIT, outcome(host, run)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(refusal)) => return refusal,
+        Err(_) => return still_running(run),
+    };
+    let state = match final_state(host, &outcome).await {
+        Ok(state) => state,
+        Err(refusal) => return refusal,
+    };
+    let status = if outcome.status == RunStatus::Succeeded {
+        status(webhook.success_code, StatusCode::CREATED)
+    } else {
+        status(webhook.error_code, StatusCode::INTERNAL_SERVER_ERROR)
+    };
+    match Own::of(&state) {
+        Some(own) => own.reply(status),
+        None => Reply::json(status, &json!({ "data": state, "meta": meta(&outcome) })),
+    }
+}
+
+/// The message must not be sent again, so this is no 503.
+fn still_running(run: RunId) -> Reply {
+    let said = format!(
+        "the message is stored and run {run} goes on, but it did not end within {} s: do not send it again",
+        WAIT.as_secs()
+    );
+    Reply::problem(StatusCode::GATEWAY_TIMEOUT, &said)
+}
+
+async fn final_state(host: &Host, outcome: &RunOutcome) -> Result<Value, Reply> {
+    let Some(output) = outcome.output else {
+        return Ok(Value::Null);
+    };
+    let unreadable = |why: String| {
+        let said = format!("the run has ended, but its final state cannot be read: {why}");
+        Reply::problem(StatusCode::INTERNAL_SERVER_ERROR, &said)
+    };
+    let body = host.store.dataclip(output).await;
+    let body = body.map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_slice(&body.unwrap_or_default()).map_err(|error| unreadable(error.to_string()))
+}
+
+fn meta(outcome: &RunOutcome) -> Value {
+    let id = outcome.run.to_string();
+    let failed = outcome
+        .steps
+        .iter()
+        .rev()
+        .find(|step| step.status == StepStatus::Failed);
+    let failed = failed.filter(|_| outcome.status == RunStatus::Failed);
+    json!({
+        "work_order_id": id,
+        "run_id": id,
+        "state": if outcome.status == RunStatus::Succeeded { "success" } else { "failed" },
+        "failed_step": failed.map(|step| id_of(&outcome.workflow, &step.job)),
+    })
+}
+
+/// The answer that a job wrote itself: `state.webhookResponse = { status, headers, body }`.
+struct Own<'s>(&'s Map<String, Value>);
+
+impl Own<'_> {
+    fn of(state: &Value) -> Option<Own<'_>> {
+        state.get("webhookResponse")?.as_object().map(Own)
+    }
+
+    fn reply(&self, default: StatusCode) -> Reply {
+        let wanted = self
+            .0
+            .get("status")
+            .and_then(Value::as_u64)
+            .and_then(|code| u16::try_from(code).ok());
+        let body = self.0.get("body").unwrap_or(&Value::Null);
+        Reply::json(status(wanted, default), body)
+    }
+}

@@ -1,0 +1,174 @@
+//! Webhooks as OpenFn's users have them: an address for each, how it was asked in the state, and its replies.
+
+use fonio_tests::{Host, Project, Response};
+use serde_json::{Value, json};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// A workflow `intake` whose webhook has these keys, and whose one job this expression.
+fn project(trigger: &str, expression: &str) -> Project {
+    Project::new()
+        .file(
+            "project.yaml",
+            format!(
+                "id: clinic\nname: clinic\nschema_version: '4.0'\nworkflows:\n  - id: intake\n    name: Intake\n    start: hook\n    steps:\n      \
+                 - {{ id: hook, type: webhook, next: job, {trigger} }}\n      \
+                 - {{ id: job, adaptor: common, expression: ./job.js }}\n"
+            ),
+        )
+        .file("job.js", expression)
+}
+
+fn post(host: &Host, target: &str, body: &Value) -> Response {
+    host.send("POST", target, &[JSON], body.to_string().as_bytes())
+}
+
+const AFTER: &str = "enabled: true, webhook_reply: after_completion";
+
+#[test]
+fn a_webhook_answers_at_once_with_the_run_that_it_started() {
+    let host = Host::serving(project("enabled: true", "fn(s => s)"));
+    let reply = post(&host, "/i/intake", &json!({"n": 1}));
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json(), json!({"work_order_id": "1", "run_id": "1"}));
+    assert_eq!(reply.header("x-meta-run-id"), Some("1"));
+    assert_eq!(host.runs_done()[0].state["data"], json!({"n": 1}));
+}
+
+#[test]
+fn its_run_sees_how_it_was_asked_but_not_what_authenticates_the_sender() {
+    let host = Host::serving(project("enabled: true", "fn(s => s)"));
+    let headers = [
+        JSON,
+        ("x-form", "visit"),
+        ("authorization", "Bearer T"),
+        ("x-api-key", "K"),
+        ("cookie", "C"),
+    ];
+    host.send("POST", "/i/intake?a=1&b=x%20y", &headers, b"{}");
+    let request = host.runs_done()[0].state["request"].clone();
+    assert_eq!(request["method"], "POST");
+    assert_eq!(request["path"], json!(["i", "intake"]));
+    assert_eq!(request["query_params"], json!({"a": "1", "b": "x y"}));
+    assert_eq!(request["headers"]["x-form"], "visit");
+    for secret in ["authorization", "x-api-key", "cookie"] {
+        assert!(request["headers"].get(secret).is_none(), "{request}");
+    }
+}
+
+#[test]
+fn one_that_waits_answers_with_the_final_state() {
+    let host = Host::serving(project(
+        AFTER,
+        "fn(s => ({ data: { doubled: s.data.n * 2 } }))",
+    ));
+    let reply = post(&host, "/i/intake", &json!({"n": 2}));
+    assert_eq!(reply.status, 201);
+    assert_eq!(reply.json()["data"], json!({"data": {"doubled": 4}}));
+    let meta = &reply.json()["meta"];
+    assert_eq!(
+        (&meta["run_id"], &meta["state"]),
+        (&json!("1"), &json!("success"))
+    );
+}
+
+#[test]
+fn one_whose_run_failed_says_so_with_the_errors() {
+    let host = Host::serving(project(
+        AFTER,
+        "fn(() => { throw new Error('no such clinic') })",
+    ));
+    let reply = post(&host, "/i/intake", &json!({}));
+    assert_eq!(reply.status, 500);
+    let body = reply.json();
+    assert_eq!(body["data"]["errors"]["job"]["message"], "no such clinic");
+    assert_eq!(
+        (&body["meta"]["state"], &body["meta"]["failed_step"]),
+        (&json!("failed"), &json!("job"))
+    );
+}
+
+#[test]
+fn the_statuses_are_those_that_the_project_gives() {
+    let codes =
+        format!("{AFTER}, webhook_response_config: {{ success_code: 202, error_code: 422 }}");
+    let host = Host::serving(project(
+        &codes,
+        "fn(s => { if (s.data.bad) throw new Error('x'); return s; })",
+    ));
+    assert_eq!(post(&host, "/i/intake", &json!({})).status, 202);
+    assert_eq!(post(&host, "/i/intake", &json!({"bad": 1})).status, 422);
+}
+
+#[test]
+fn a_job_can_write_the_answer_itself() {
+    let job = "fn(s => ({ ...s, webhookResponse: { status: 418, body: { tea: s.data.n } } }))";
+    let host = Host::serving(project(AFTER, job));
+    let reply = post(&host, "/i/intake", &json!({"n": 3}));
+    assert_eq!((reply.status, reply.json()), (418, json!({"tea": 3})));
+}
+
+#[test]
+fn a_webhook_can_be_looked_at() {
+    let host = Host::serving(project("enabled: true", "fn(s => s)"));
+    assert_eq!(host.get("/i/intake").status, 200);
+    assert_eq!(host.get("/i/intake/hook").status, 200);
+    host.get("/i/other").problem(404);
+    assert_eq!(host.send("PUT", "/i/intake", &[], b"").status, 405);
+    assert!(host.runs_done().is_empty(), "a look starts nothing");
+}
+
+#[test]
+fn what_is_refused_is_refused_with_the_reason_and_not_kept() {
+    let host = Host::serving(project("enabled: true", "fn(s => s)"));
+    let send = |target: &str, kind: &str, body: &[u8]| {
+        host.send("POST", target, &[("content-type", kind)], body)
+    };
+    assert!(
+        send("/i/nope", "application/json", b"{}")
+            .problem(404)
+            .contains("no webhook nope")
+    );
+    assert!(
+        send("/i/intake", "application/json", b"{")
+            .problem(400)
+            .contains("not valid JSON")
+    );
+    assert!(
+        send("/i/intake", "image/png", b"x")
+            .problem(415)
+            .contains("image/png")
+    );
+    let large = vec![b' '; (10 << 20) + 1];
+    send("/i/intake", "application/json", &large).problem(413);
+    assert!(host.runs_done().is_empty());
+    let off = Host::serving(project("enabled: false", "fn(s => s)"));
+    assert!(
+        post(&off, "/i/intake", &json!({}))
+            .problem(403)
+            .contains("disabled")
+    );
+    off.get("/i/intake").problem(403);
+}
+
+#[test]
+fn a_webhook_keeps_the_address_that_it_had_in_openfn() {
+    let uuid = "7c0d5a0e-6f0e-4a3c-9d0f-0c9c8f1b2a3d";
+    let host = Host::serving(project(
+        &format!("enabled: true, openfn: {{ uuid: {uuid} }}"),
+        "fn(s => s)",
+    ));
+    assert_eq!(post(&host, &format!("/i/{uuid}"), &json!({})).status, 200);
+}
+
+#[test]
+fn an_answer_that_waits_gives_up_before_its_run_does() {
+    let slow = "fn(s => new Promise(done => setTimeout(() => done(s), 32000)))";
+    let host = Host::serving(project(AFTER, slow));
+    let said = post(&host, "/i/intake", &json!({})).problem(504);
+    assert!(
+        said.contains("run 1 goes on") && said.contains("do not send it again"),
+        "{said}"
+    );
+    assert_eq!(host.runs_done()[0].status, "succeeded");
+}
