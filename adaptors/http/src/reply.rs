@@ -110,7 +110,10 @@ fn parse(response: Response, parse_as: ParseAs) -> Result<Value, Error> {
         ParseAs::Json => json(&response, "json"),
         ParseAs::Text => Ok(response.into_text().into()),
         ParseAs::Base64 => Ok(STANDARD.encode(&response.body).into()),
-        ParseAs::Auto if response.is_json() => json(&response, "JSON, which its content type says"),
+        // As language-http has it: `application/fhir+json` and the like stay text, and jobs parse it themselves.
+        ParseAs::Auto if response.content_type().as_deref() == Some("application/json") => {
+            json(&response, "JSON, which its content type says")
+        }
         ParseAs::Auto if response.content_type().is_some() => Ok(response.into_text().into()),
         ParseAs::Auto => {
             let bytes = response.body.len();

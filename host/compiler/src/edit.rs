@@ -2,15 +2,20 @@
 
 use oxc::span::Span;
 
-/// On `line`, the output has `length` (may be negative) more characters than the source from output column `column` on.
+use crate::position::MARK;
+
+/// On `line`, from output column `column` on, an output column is `length` (may be negative) more than that of the source.
 /// To find an output position in the source, take off the shifts of its line whose column is not after it.
+///
+/// Columns of the output count bytes of UTF-8, as QuickJS does; those of the source count characters, as people do. So
+/// there is a shift after each character that is not ASCII, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shift {
     /// From 1.
     pub line: u32,
-    /// In the output, from 1, in characters. A position inside inserted text leads to where it was inserted, or before.
+    /// In the output, from 1. What was inserted ends before it: its first name leads to where it was inserted.
     pub column: u32,
-    /// Characters.
+    /// Bytes of the output less characters of the source.
     pub length: i32,
 }
 
@@ -95,11 +100,12 @@ impl Edits {
     }
 }
 
-/// Writes the output and knows where in it the next character goes, so that a long line is counted once.
+/// Writes the output and knows where in it the next byte goes, so that a long line is counted once.
 struct Writer {
     output: String,
     shifts: Vec<Shift>,
     line: u32,
+    /// In bytes.
     column: u32,
 }
 
@@ -117,33 +123,39 @@ impl Default for Writer {
 impl Writer {
     fn keep(&mut self, text: &str) {
         self.output.push_str(text);
-        self.line += characters(text.matches('\n'));
-        match text.rfind('\n') {
-            Some(newline) => self.column = 1 + characters(text[newline + 1..].chars()),
-            None => self.column += characters(text.chars()),
+        for character in text.chars() {
+            if character == '\n' {
+                self.line += 1;
+                self.column = 1;
+            } else {
+                let is_first = self.line == 1 && self.column == 1;
+                let counts = u32::from(!(is_first && character == MARK));
+                self.advance(counts, count(character.len_utf8()));
+            }
         }
     }
 
     fn replace(&mut self, removed: &str, text: &str) {
-        let before = characters(removed.chars());
-        let after = characters(text.chars());
-        if before != after {
-            // What both texts have room for keeps its columns: `$` and the `s` of its `state` are in one place.
-            let column = self.column + before.min(after);
-            let length = after.cast_signed() - before.cast_signed();
+        self.output.push_str(text);
+        self.advance(count(removed.chars().count()), count(text.len()));
+    }
+
+    /// `bytes` of output stand for `characters` of the source, on one line.
+    fn advance(&mut self, characters: u32, bytes: u32) {
+        self.column += bytes;
+        if bytes != characters {
             self.shifts.push(Shift {
                 line: self.line,
-                column,
-                length,
+                column: self.column,
+                length: bytes.cast_signed() - characters.cast_signed(),
             });
         }
-        self.output.push_str(text);
-        self.column += after;
     }
 }
 
-fn characters<T>(items: impl Iterator<Item = T>) -> u32 {
-    u32::try_from(items.count()).unwrap_or(u32::MAX)
+/// Counts are of a source that the parser took, which is smaller than 4 GiB.
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -172,13 +184,16 @@ mod tests {
             .collect()
     }
 
-    fn positions(text: &str) -> HashMap<char, Position> {
+    /// Columns in what `width` says a character takes.
+    fn positions(text: &str, width: impl Fn(char) -> usize + Copy) -> HashMap<char, Position> {
         let lines = (1..).zip(text.split('\n'));
         lines
             .flat_map(|(line, text)| {
-                (1..)
-                    .zip(text.chars())
-                    .map(move |(column, c)| (c, (line, column)))
+                text.chars().scan(1, move |column, c| {
+                    let at = *column;
+                    *column += count(width(c));
+                    Some((c, (line, at)))
+                })
             })
             .collect()
     }
@@ -233,8 +248,8 @@ mod tests {
             let source = unique(&newlines);
             let (output, shifts) = edits(&source, &cuts, &wraps).apply(&source);
             prop_assert_eq!(output.matches('\n').count(), source.matches('\n').count());
-            let origin = positions(&source);
-            for (character, position) in positions(&output) {
+            let origin = positions(&source, |_| 1);
+            for (character, position) in positions(&output, char::len_utf8) {
                 if let Some(origin) = origin.get(&character) {
                     prop_assert_eq!(back(&shifts, position), *origin);
                 }
@@ -251,6 +266,13 @@ mod tests {
         edits.wrap(Span::new(4, 6), "<d ", " d>");
         edits.replace("uvwxyz", Span::new(4, 5), "Y");
         assert_eq!(edits.apply("uvwxyz").0, "<a <b uv<c wx c> b> a><d Yz d>");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_counted() {
+        let (output, shifts) = Edits::default().apply("\u{feff}x");
+        assert_eq!(output, "\u{feff}x");
+        assert_eq!(back(&shifts, (1, 4)), (1, 1));
     }
 
     #[test]

@@ -9,7 +9,9 @@
 //! It never prints a syntax tree. It reads one ([`syntax`]) and collects edits at its spans ([`edit`]), so comments,
 //! formatting and line numbers stay the author's, and a few shifts per line lead every position of the output back to
 //! the source. What is edited, in this order: imports of adaptors ([`imports`]), top-level calls ([`operations`]),
-//! `.then` and `.catch` on them ([`promises`]), the lazy state `$` ([`lazy`]); then names are checked ([`names`]).
+//! `.then` and `.catch` on them ([`promises`]), the lazy state `$` ([`lazy`]), declarations that take values apart
+//! ([`destructuring`]), errors that are made ([`thrown`]); then names are checked ([`names`]), and operations that nothing runs are found
+//! ([`unused`]).
 //!
 //! It runs as a guest, because the parser recurses: source that overflows its stack ends in a trap, not in a dead host.
 //! Of the 1 MiB stack that the linker gives a guest, 800 nested object literals or 8,000 added strings are enough.
@@ -17,16 +19,21 @@
 #[cfg(target_arch = "wasm32")]
 mod guest;
 
+mod adaptors;
+mod destructuring;
 mod edit;
 mod globals;
 mod imports;
 mod job;
 mod lazy;
 mod names;
+mod nearest;
 mod operations;
 mod position;
 mod promises;
 mod syntax;
+mod thrown;
+mod unused;
 
 pub use edit::Shift;
 
@@ -88,7 +95,10 @@ pub fn compile(source: &str, known: &[String]) -> Result<Compiled, Vec<Problem>>
         promises::defer(&job, &mut findings);
         lazy::rewrite(&job, &mut findings);
     }
+    destructuring::mark(&job, &mut findings);
+    thrown::mark(&job, &mut findings);
     names::check(&job, &mut findings);
+    unused::warn(&job, &mut findings);
     findings.into_result(source)
 }
 

@@ -6,8 +6,10 @@ use oxc::semantic::{Reference, ReferenceId};
 use oxc::span::{GetSpan, Span};
 
 use crate::Findings;
+use crate::adaptors;
 use crate::globals::globals;
 use crate::job::{Job, Root};
+use crate::nearest::nearest;
 
 /// Names that jobs expect from other places to run in, and what to use here.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -25,9 +27,16 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     (
         "Buffer",
-        "for text and base64 use encodeURIComponent, btoa and atob",
+        "for text and base64 use util.encode and util.decode",
+    ),
+    (
+        "parseXML",
+        "`http` gives XML as text; the whole package can be imported: fonio adaptor import @openfn/language-http",
     ),
 ];
+
+/// What OpenFn's common package exports and the common operations here leave out, because it is whole libraries.
+const IN_COMMON: &[&str] = &["_", "dateFns", "http", "validate"];
 
 /// Old jobs assign to variables that they never declare. In a module that would throw, so these are declared here,
 /// on the first line.
@@ -56,6 +65,11 @@ pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
         } else if let Some(at) = name.called {
             let (message, help) = unknown_operation(job, name.name);
             findings.problem(at, message, help);
+        } else if let Some(at) = name.read
+            && IN_COMMON.contains(&name.name)
+        {
+            let (message, help) = unknown_operation(job, name.name);
+            findings.problem(at, message, help);
         } else if let Some(at) = name.read {
             let help = help(job, name.name);
             findings.warn(
@@ -69,10 +83,12 @@ pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
 
 /// The message and the help for a name that is used as an operation.
 pub(crate) fn unknown_operation(job: &Job<'_>, name: &str) -> (String, Option<String>) {
-    (
-        format!("`{name}` is not an operation of this job's adaptor or a common operation"),
-        help(job, name),
-    )
+    let message = if IN_COMMON.contains(&name) {
+        format!("`{name}` is not among the common operations of this host")
+    } else {
+        format!("`{name}` is not an operation of this job's adaptor or a common operation")
+    };
+    (message, help(job, name))
 }
 
 /// An undeclared name, with the offsets of its first uses.
@@ -176,28 +192,37 @@ fn help(job: &Job<'_>, name: &str) -> Option<String> {
     if let Some((_, help)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
         return Some((*help).to_owned());
     }
-    nearest(job, name).map(|nearest| format!("did you mean `{nearest}`?"))
+    if IN_COMMON.contains(&name) {
+        return Some(help_in_common(job, name));
+    }
+    if let Some(having) = adaptors::with_operation(name) {
+        return Some(format!(
+            "adaptors that have it: {having}; name the adaptor in the project's `adaptor:`, or after `fonio run -a`"
+        ));
+    }
+    did_you_mean(job, name)
 }
 
-/// The nearest name that exists, if it is near: at most a third of the letters differ.
-fn nearest<'j>(job: &'j Job<'_>, name: &str) -> Option<&'j str> {
-    let limit = (name.chars().count() / 3).max(1);
+fn help_in_common(job: &Job<'_>, name: &str) -> String {
+    let package = format!("{}common", adaptors::PACKAGE);
+    let import =
+        format!("it is in {package}, which can be imported: fonio adaptor import {package}");
+    if name == "http" && job.known.contains("get") {
+        format!(
+            "operations of the adaptor are called by their own names, as in get('/'); or {import}"
+        )
+    } else {
+        import
+    }
+}
+
+/// The nearest name that exists.
+pub(crate) fn did_you_mean(job: &Job<'_>, name: &str) -> Option<String> {
     let scoping = job.semantic.scoping();
     let declared = scoping
         .get_bindings(scoping.root_scope_id())
         .values()
         .map(|symbol| scoping.symbol_name(*symbol));
     let candidates = job.known.iter().copied().chain(globals()).chain(declared);
-    let lower = name.to_lowercase();
-    candidates
-        .filter(|candidate| *candidate != name)
-        .map(|candidate| {
-            (
-                strsim::osa_distance(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| candidate)
+    nearest(name, candidates).map(|nearest| format!("did you mean `{nearest}`?"))
 }

@@ -53,12 +53,12 @@ fn wrap(job: &Job<'_>, statement: &ExpressionStatement<'_>, findings: &mut Findi
     } else {
         ";"
     };
-    let after = format!("), {line}){terminator}");
-    findings.edits.wrap(
-        statement.expression.span(),
-        "__operation(async () => (",
-        &after,
-    );
+    let span = statement.expression.span();
+    // In two texts: the call is reported at the function in it, which must lead to where the statement starts, too.
+    findings
+        .edits
+        .wrap(span, "__operation(", &format!(", {line}){terminator}"));
+    findings.edits.wrap(span, "async () => (", ")");
 }
 
 /// A call of a builtin gives no operation, and at run time the only trace of that is "not a function".

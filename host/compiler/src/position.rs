@@ -2,6 +2,9 @@
 
 use crate::Problem;
 
+/// A byte order mark, which Windows editors put before the first line, and which no editor counts.
+pub(crate) const MARK: char = '\u{feff}';
+
 /// The lines of a source. A line ends at `\n`, as it does for QuickJS, whose positions must agree with ours.
 pub(crate) struct Lines<'a> {
     source: &'a str,
@@ -15,6 +18,11 @@ impl<'a> Lines<'a> {
             .chain(source.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
         Self { source, starts }
+    }
+
+    /// Where the last text ends, before any white space.
+    pub(crate) fn end(&self) -> u32 {
+        count(self.source.trim_end().len())
     }
 
     /// From 1.
@@ -32,7 +40,7 @@ impl<'a> Lines<'a> {
         let column = self
             .source
             .get(start..offset as usize)
-            .map_or(0, |text| text.chars().count());
+            .map_or(0, |text| text.trim_start_matches(MARK).chars().count());
         (line, count(column).saturating_add(1))
     }
 

@@ -70,15 +70,35 @@ fn errors(diagnostics: Diagnostics) -> Vec<OxcDiagnostic> {
 }
 
 fn problem(diagnostic: &OxcDiagnostic, lines: &Lines<'_>, sloppy: bool) -> Problem {
+    // What misses its end is missed at the end of the text, not on the empty line after it.
     let label = diagnostic.labels.first();
-    let message = match label.and_then(|label| label.label()) {
-        Some(text) => format!("{}: {text}", diagnostic.message),
-        None => diagnostic.message.to_string(),
-    };
+    let offset = label.map_or(0, |label| label.offset()).min(lines.end());
     let help = match (sloppy, diagnostic.help.as_deref()) {
         (true, Some(help)) => Some(format!("{SLOPPY}. {help}")),
         (true, None) => Some(SLOPPY.to_owned()),
-        (false, help) => help.map(str::to_owned),
+        (false, Some(help)) => Some(help.to_owned()),
+        (false, None) => opening(diagnostic, lines),
     };
-    lines.problem(label.map_or(0, |label| label.offset()), message, help)
+    lines.problem(offset, message(diagnostic), help)
+}
+
+/// What the parser says, with the label of the place unless that says it again.
+fn message(diagnostic: &OxcDiagnostic) -> String {
+    let text = diagnostic
+        .message
+        .replace("found `EOF`", "found the end of the job");
+    let label = diagnostic.labels.first().and_then(|label| label.label());
+    match label.filter(|label| !label.ends_with("expected")) {
+        Some(label) => format!("{text}: {label}"),
+        None => text,
+    }
+}
+
+/// Where the bracket stands that is not closed.
+fn opening(diagnostic: &OxcDiagnostic, lines: &Lines<'_>) -> Option<String> {
+    let opened = diagnostic.labels.get(1)?;
+    (opened.label() == Some("Opened here")).then(|| {
+        let (line, column) = lines.position(opened.offset());
+        format!("the bracket that opens at line {line}, column {column} is not closed")
+    })
 }

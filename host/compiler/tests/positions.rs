@@ -13,6 +13,8 @@ const STATEMENTS: &[&str] = &[
     "get($.#) /* 🌾 */ .catch(\n  (error, state) => #\n).then(#).finally(#);",
     "each($.#, post($.#, #).then(#));",
     "const {#} = { a: { b: # } };",
+    "fn(state => {\n  const é = '🌾'; const { é: [#] } = #; return #;\n});",
+    "fn(state => {\n  throw new MyError(`é ${#}`, // 🌾\n    #, { # },\n  );\n});",
     "if (#) {\n  (#);\n}",
     "import { fn,\n get as alias,\n é as é1 } from '@openfn/language-#'; (#);",
     "i = #; for (j of #) k = #;",
@@ -42,13 +44,12 @@ fn job(parts: &[(usize, usize)]) -> (String, usize) {
     (source.replace("🌾 =>", "x =>"), names)
 }
 
-fn position(text: &str, name: &str) -> Option<(u32, u32)> {
+/// The column is one more than `length` gives for the text before the name.
+fn position(text: &str, name: &str, length: fn(&str) -> usize) -> Option<(u32, u32)> {
     (1..).zip(text.split('\n')).find_map(|(line, text)| {
         let before = text.split_once(name)?.0;
-        Some((
-            line,
-            1 + u32::try_from(before.chars().count()).expect("a short line"),
-        ))
+        let column = 1 + u32::try_from(length(before)).expect("a short line");
+        Some((line, column))
     })
 }
 
@@ -80,7 +81,9 @@ proptest! {
         };
         prop_assert_eq!(compiled.module.matches('\n').count(), source.matches('\n').count());
         for name in (1..=names).map(|name| format!("name{name}_")) {
-            if let (Some(output), Some(origin)) = (position(&compiled.module, &name), position(&source, &name)) {
+            let output = position(&compiled.module, &name, str::len);
+            let origin = position(&source, &name, |before| before.chars().count());
+            if let (Some(output), Some(origin)) = (output, origin) {
                 prop_assert_eq!(back(&compiled, output), origin, "{} in\n{}\n{}", name, source, compiled.module);
             }
         }

@@ -12,7 +12,7 @@ use crate::text::well_formed;
 pub struct Position {
     /// The line.
     pub line: u32,
-    /// The column, in characters.
+    /// The column, in bytes of the module's text.
     pub column: u32,
 }
 

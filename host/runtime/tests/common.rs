@@ -183,6 +183,61 @@ fn a_chunk_of_no_size_is_refused_instead_of_looping_for_ever() {
 }
 
 #[test]
+fn base64_of_an_object_is_that_of_its_json() {
+    use serde_json::json;
+    gives(
+        "util.decode(util.encode({ a: ['é'] }))",
+        json!({ "a": ["é"] }),
+    );
+    gives(
+        "util.decode(util.encode([1]), { parseJson: false })",
+        json!("[1]"),
+    );
+    gives("util.decode(util.encode('{no json'))", json!("{no json"));
+}
+
+#[test]
+fn what_util_leaves_out_says_where_it_is() {
+    use serde_json::json;
+    gives(
+        "util.makeBasicAuthHeader('u', 'é')",
+        json!({ "Authorization": "Basic dTrDqQ==" }),
+    );
+    let error = evaluate("util.throwError('GONE', { description: 'not there', id: 7 })");
+    assert_eq!(error.expect_err("it is thrown"), "Error: GONE: not there");
+    let error = evaluate("util.request('GET', '/')").expect_err("it is not there");
+    assert!(
+        error.starts_with("TypeError: util.request is in @openfn/language-common"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_old_map_runs_its_operation_at_once_and_keeps_the_state() {
+    use serde_json::json;
+    gives(
+        "(seen => [map('$.list[*]', s => { seen.push(s); }, { list: [1, 2], references: ['r'] }), seen])([])",
+        json!([
+            { "list": [1, 2], "references": ["r"] },
+            [{ "data": 1, "references": ["r"] }, { "data": 2, "references": ["r"] }],
+        ]),
+    );
+}
+
+#[test]
+fn a_format_that_gives_nothing_leaves_the_cursor_as_it_was_named() {
+    use serde_json::json;
+    gives(
+        "cursor(5, { format: () => undefined })({})",
+        json!({ "cursor": 5 }),
+    );
+    gives(
+        "cursor('today', { format: () => null })({}).cursor.length",
+        json!(24),
+    );
+}
+
+#[test]
 fn base64_goes_there_and_back() {
     use serde_json::json;
     gives(

@@ -250,6 +250,28 @@ mod errors {
     }
 
     #[test]
+    fn a_column_counts_bytes_as_the_job_compiler_does() {
+        let error = error_of("\n'é🌾'; nothing.here;", "{}");
+        let (line, column) = (2, 1 + "'é🌾'; ".len() as u32);
+        assert_eq!(error.at, Some(Position { line, column }));
+    }
+
+    #[test]
+    fn an_error_of_the_jobs_own_class_is_placed_where_it_was_thrown() {
+        let module = "class Base extends Error {\n  constructor(text) {\n    super(text);\n  }\n}\nclass Own extends Base {}\n__operation(async () => (fn(() => {\n  throw new Own('x');\n})), 7);";
+        assert_eq!(error_of(module, "{}").at.map(|at| at.line), Some(8));
+    }
+
+    #[test]
+    fn a_constant_before_a_declaration_places_the_failure_to_take_apart() {
+        let module = "__operation(async () => (fn(state => {\n\n  0;const { a: { b } } = state.data;\n})), 1);";
+        assert_eq!(
+            error_of(module, r#"{"data":{}}"#).at,
+            Some(Position { line: 3, column: 3 })
+        );
+    }
+
+    #[test]
     fn an_error_without_a_position_gets_that_of_its_operation() {
         let error = error_of(
             &operations(&["fn(s => s)", "fn(s => { throw 'text' })"]),

@@ -49,7 +49,8 @@ export function cursor(value, options = {}) {
       if (key) stickyKey = key;
       const raw = given ?? otherwise;
       const named = typeof raw === 'string' ? moment(raw) : undefined;
-      return when(options.format ? options.format(named ?? raw) : (named?.toISOString() ?? raw), result => {
+      return when(options.format?.(named ?? raw), formatted => {
+        const result = formatted ?? named?.toISOString() ?? raw;
         const label = named ? `${stickyKey} "${raw}"` : stickyKey;
         write(level.info, [`Setting ${label} to:`, named && !options.format ? readable(named) : result]);
         return { ...state, [stickyKey]: result };

@@ -40,6 +40,17 @@ function detailsOf(thrown) {
   return safeJson(kept);
 }
 
+// A class of errors is not where one of them was thrown: frames of its constructors, which come first, are left out.
+function stackOf(thrown) {
+  const stack = textOf(thrown?.stack);
+  if (stack === undefined || !(thrown instanceof Error)) return stack;
+  const constructors = new Set();
+  for (let made = thrown.constructor; typeof made === 'function'; made = Object.getPrototypeOf(made)) constructors.add(made.name);
+  const frames = stack.split('\n');
+  const thrownAt = frames.findIndex(frame => !constructors.has(/^\s*at (?:new )?(\S+) \(/.exec(frame)?.[1]));
+  return frames.slice(Math.max(0, thrownAt)).join('\n');
+}
+
 export function describe(thrown) {
   const code = attempt(() => thrown?.code);
   return {
@@ -47,7 +58,7 @@ export function describe(thrown) {
     message: attempt(() => messageOf(thrown), 'something was thrown that cannot be shown').toWellFormed(),
     code: typeof code === 'string' || typeof code === 'number' ? String(code).toWellFormed() : undefined,
     details: attempt(() => detailsOf(thrown), '{}'),
-    stack: attempt(() => textOf(thrown?.stack)?.toWellFormed()),
+    stack: attempt(() => stackOf(thrown)?.toWellFormed()),
   };
 }
 

@@ -85,7 +85,13 @@ export const beta = {
   },
 };
 
-export function map(dataSource, callback) {
+// With a state as third argument it is the old `map`: at once, and for what the operation does, not for what it gives.
+export function map(dataSource, callback, oldState) {
+  if (oldState !== undefined) {
+    const { references } = oldState;
+    for (const data of itemsOf(dataSource, oldState, 'map')) callback({ data, references });
+    return oldState;
+  }
   return async state => {
     const items = await itemsOf(dataSource, state, 'map');
     requireFunction(callback, 'map', 'a function of an item');

@@ -17,8 +17,8 @@ export function humanProper(text) {
 // The blocks that OpenFn counts as emojis; they take in much punctuation, arrows and letter-like symbols too.
 const EMOJIS = /[\u00a9\u00ae\u2000-\u3300\ufe0f\u{1f000}-\u{1fbff}]/gu;
 
-export function scrubEmojis(text, replacement = '\ufffd') {
-  return text ? text.replace(EMOJIS, () => replacement) : text;
+export function scrubEmojis(text, replacement) {
+  return text ? text.replace(EMOJIS, () => replacement ?? '\ufffd') : text;
 }
 
 export function parseJson(text) {

@@ -1,4 +1,7 @@
-// The part of OpenFn's `util` that needs nothing of the outside: identifiers and base64 of UTF-8 text.
+// The part of OpenFn's `util` that needs nothing of the outside: identifiers, base64 of UTF-8 text or of JSON, errors.
+
+import { level } from 'fonio/host';
+import { write } from 'fonio/console';
 
 function utf8(text) {
   return unescape(encodeURIComponent(text.toWellFormed()));
@@ -6,8 +9,9 @@ function utf8(text) {
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-function encode(text) {
-  const bytes = utf8(String(text));
+// What is no text is encoded as JSON, unless `parseJson` is false.
+function encode(data, { parseJson = true } = {}) {
+  const bytes = utf8(String(typeof data === 'string' || !parseJson ? data : JSON.stringify(data)));
   let encoded = '';
   for (let at = 0; at < bytes.length; at += 3) {
     const group = [0, 1, 2].reduce((bits, n) => (bits << 8) | (bytes.charCodeAt(at + n) || 0), 0);
@@ -18,7 +22,19 @@ function encode(text) {
   return encoded;
 }
 
-function decode(encoded) {
+// JSON of an object or array is parsed, unless `parseJson` is false; what only looks like JSON stays text.
+function decode(encoded, { parseJson = true } = {}) {
+  const text = decodeText(encoded);
+  if (!parseJson || !/^[[{]/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    write(level.info, [error.message]);
+    return text;
+  }
+}
+
+function decodeText(encoded) {
   let bytes = '';
   let bits = 0;
   let held = 0;
@@ -42,4 +58,31 @@ function uuid() {
   });
 }
 
-export const util = { uuid, encode, decode };
+function makeBasicAuthHeader(username, password) {
+  return { Authorization: `Basic ${encode(`${username}:${password}`)}` };
+}
+
+function throwError(code, { description, ...fields } = {}) {
+  const error = new Error(description ? `${code}: ${description}` : code);
+  throw Object.assign(error, { code }, description && { description }, fields);
+}
+
+// What adaptors are written with. Few jobs call these, and those read what to do.
+const OF_ADAPTORS = [
+  'assertRelativeUrl', 'del', 'encodeFormBody', 'get', 'logResponse', 'parseDate', 'post', 'put', 'request', 'xmlParser',
+];
+
+const absent = name => () => {
+  throw new TypeError(
+    `util.${name} is in @openfn/language-common, which can be imported: fonio adaptor import @openfn/language-common`,
+  );
+};
+
+export const util = {
+  ...Object.fromEntries(OF_ADAPTORS.map(name => [name, absent(name)])),
+  uuid,
+  encode,
+  decode,
+  makeBasicAuthHeader,
+  throwError,
+};

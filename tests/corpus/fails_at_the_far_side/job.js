@@ -1,0 +1,6 @@
+fn(state => state);
+
+each(
+  '$.data[*]',
+  post('/rows', state => state.data)
+);

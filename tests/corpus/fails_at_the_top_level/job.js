@@ -1,0 +1,4 @@
+const settings = { pages: null };
+const last = settings.pages.length;
+
+fn(state => ({ ...state, last }));

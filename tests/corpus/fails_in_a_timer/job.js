@@ -1,0 +1,5 @@
+fn(state => new Promise(resolve => {
+  setTimeout(() => {
+    resolve(state.missing.value);
+  }, 1);
+}));

@@ -1,0 +1,4 @@
+get('/forms', {}, state => {
+  state.total = state.data.forms.length;
+  return state;
+});

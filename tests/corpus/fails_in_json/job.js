@@ -1,0 +1,3 @@
+fn(state => {
+  return { ...state, data: JSON.parse(state.data) };
+});

@@ -1,0 +1,2 @@
+fn(state => state);
+  fn(state => { throw 'no such facility: ' + state.data.code; });

@@ -1,0 +1,3 @@
+del('/items/9');
+fn(state => ({ ...state, status: state.response.statusCode, nothing: state.data == null || state.data === '' }));
+get('/list');

@@ -1,0 +1,6 @@
+get("/registrations", {}, state => {
+  return each(
+    "$.data[*]",
+    post("/upsert", { body: fields(field("name", dataValue("n")), field("kind", "registration")) })
+  )(state);
+});

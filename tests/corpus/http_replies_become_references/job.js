@@ -1,0 +1,7 @@
+get('/a');
+get('/b');
+fn(state => ({
+  ...state,
+  before: state.references,
+  first: lastReferenceValue('x')(state),
+}));

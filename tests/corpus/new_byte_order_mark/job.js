@@ -1,0 +1,1 @@
+﻿fn(state => ({ ...state, marked: state.data.title.length }));

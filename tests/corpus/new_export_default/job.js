@@ -1,0 +1,3 @@
+const double = state => ({ ...state, data: state.data * 2 });
+
+export default [double, fn(double), async state => double(state)];

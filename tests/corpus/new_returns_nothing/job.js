@@ -1,0 +1,4 @@
+fn(state => {
+  state.data.done = true;
+});
+fn(state => ({ ...state, started: Object.keys(state).length }));

@@ -1,0 +1,4 @@
+alterState(state => {
+  state.rows = join("$.data.results[*]", "$.data.batch", "batch")(state);
+  return state;
+});
