@@ -1,7 +1,8 @@
 //! Fonio's host: receive, match, queue, claim, run, settle.
 //!
 //! - [`cli`]: what a person types; `serve` puts the rest together.
-//! - [`host`]: what everything that serves shares; [`live`]: the project as it runs, with its [`adaptors`];
+//! - [`host`]: what everything that serves shares; [`live`]: the project as it runs, with its [`adaptors`] and what was
+//!   [`authored`];
 //!   [`reload`]: how it changes.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
@@ -11,6 +12,7 @@
 //! none of the three knows another's business.
 
 pub mod adaptors;
+pub mod authored;
 pub mod cli;
 pub mod flow;
 pub mod host;

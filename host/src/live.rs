@@ -11,6 +11,7 @@ use fonio_sandbox::{CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepF
 use serde_json::Value;
 
 use crate::adaptors::Adaptors;
+use crate::authored::Authored;
 use crate::flow::Conditions;
 
 /// A project that runs.
@@ -113,7 +114,7 @@ async fn load_job(
     before: Option<&LiveJob>,
     problems: &mut Vec<Problem>,
 ) -> LiveJob {
-    let (source, code) = compile(job, adaptors, sandbox, before, problems).await;
+    let (source, code) = compile(project, job, adaptors, sandbox, before, problems).await;
     let (source, code, outdated) = match (&code, before) {
         (
             Err(_),
@@ -141,13 +142,15 @@ async fn load_job(
 }
 
 async fn compile(
+    project: &Project,
     job: &Job,
     adaptors: &Adaptors,
     sandbox: &Sandbox,
     before: Option<&LiveJob>,
     problems: &mut Vec<Problem>,
 ) -> (Source, Result<Arc<CompiledJob>, StepFailure>) {
-    let expression = job.expression.source.clone();
+    let authored = Authored::new(job, project.workflow_of(job));
+    let expression = authored.source();
     let found = match adaptors.find(&job.adaptor) {
         Ok(found) => found,
         Err((message, help)) => {
@@ -186,14 +189,14 @@ async fn compile(
                 compiled
                     .warnings
                     .iter()
-                    .map(|warning| at_source(job, warning, Severity::Warning)),
+                    .map(|warning| at_source(job, authored, warning, Severity::Warning)),
             );
             (source, Ok(Arc::new(compiled)))
         }
         Err(found) => {
             let found: Vec<Problem> = found
                 .iter()
-                .map(|problem| at_source(job, problem, Severity::Error))
+                .map(|problem| at_source(job, authored, problem, Severity::Error))
                 .collect();
             let sentence = found
                 .iter()
@@ -221,15 +224,20 @@ fn at_job(job: &Job, message: String, help: String) -> Problem {
     }
 }
 
-fn at_source(job: &Job, problem: &JobProblem, severity: Severity) -> Problem {
-    let (line, column) = job.expression.position(problem.line, problem.column);
+fn at_source(
+    job: &Job,
+    authored: Authored<'_>,
+    problem: &JobProblem,
+    severity: Severity,
+) -> Problem {
+    let place = authored.place(problem.line, problem.column);
     Problem {
         severity,
-        file: job.expression.file.clone(),
-        line,
-        column,
+        file: place.file.to_path_buf(),
+        line: place.line,
+        column: place.column,
         message: format!("job {}: {}", job.id, problem.message),
         help: problem.help.clone(),
-        source_line: job.expression.file_line(problem.line, problem.column),
+        source_line: place.text,
     }
 }

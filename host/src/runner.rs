@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fonio_project::Job;
 use fonio_sandbox::{FailureKind, Level, StepFailure};
 use fonio_store::{
     ClaimedStep, LogLevel, LogLine, Next, Settlement, StepInput, StepStatus, StoreError,
@@ -14,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::authored::Authored;
 use crate::cli::paint;
 use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
@@ -203,19 +203,19 @@ pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String 
         _ => format!("{}: {}", failure.name, failure.message),
     };
     let place = live.project.job(key).zip(failure.position);
-    said + &place.map(|(job, at)| place_of(job, at)).unwrap_or_default()
-}
-
-fn place_of(job: &Job, (line, column): (u32, u32)) -> String {
-    let at = job.expression.position(line, column);
-    let source = job.expression.file_line(line, column).unwrap_or_default();
-    format!(
-        "\n  --> {}:{}:{}\n   | {}",
-        job.expression.file.display(),
-        at.0,
-        at.1,
-        source.trim_end()
-    )
+    let place = place.map(|(job, (line, column))| {
+        let authored = Authored::new(job, live.project.workflow_of(job));
+        let place = authored.place(line, column);
+        let text = place.text.unwrap_or_default();
+        format!(
+            "\n  --> {}:{}:{}\n   | {}",
+            place.file.display(),
+            place.line,
+            place.column,
+            text.trim_end()
+        )
+    });
+    said + &place.unwrap_or_default()
 }
 
 /// A failed step in a line, for whoever watches the console; the whole of it is in the run's log.

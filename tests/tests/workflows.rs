@@ -344,3 +344,23 @@ fn workflows_may_have_jobs_of_the_same_name() {
         .expect_code(2);
     ambiguous.expect_said("there are several jobs `send`; name one of one/send, two/send");
 }
+
+#[test]
+fn a_workflow_can_give_its_jobs_functions_and_errors_in_them_stand_where_they_are_written() {
+    let project = flow_with(
+        "    globals: ./common.js\n",
+        "a",
+        &["id: a, adaptor: common, expression: \"fn(s => ({ n: twice(s.data.n) }))\""],
+    );
+    let host = Host::serving(project.file(
+        "common.js",
+        "const factor = 2;\nexport const twice = n => {\n  return n.value * factor;\n};\n",
+    ));
+    assert_eq!(posted(&host, &json!({"n": {"value": 4}})).state["n"], 8);
+    let failed = posted(&host, &json!({}));
+    let log = failed.step().log.join("\n");
+    assert!(
+        log.contains("common.js:3:") && log.contains("return n.value * factor;"),
+        "{log}"
+    );
+}

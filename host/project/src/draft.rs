@@ -43,7 +43,18 @@ pub(crate) struct Declared {
     pub key: String,
     pub name: String,
     pub owner: Option<String>,
+    pub kept: Map<String, Value>,
+    /// Where it is named.
+    pub file: PathBuf,
     pub at: Place,
+}
+
+impl Declared {
+    /// Its ids in OpenFn, by which some files name it.
+    pub fn openfn_ids(&self) -> impl Iterator<Item = &str> {
+        let ids = ["id", "uuid"].into_iter();
+        ids.filter_map(|key| self.kept.get(key)?.as_str())
+    }
 }
 
 pub(crate) struct DraftWorkflow {

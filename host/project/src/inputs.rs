@@ -18,7 +18,18 @@ const FILE_MAX_BYTES: u64 = 4 << 20;
 pub(crate) struct Inputs<'a> {
     pub dir: &'a Path,
     pub report: Report,
+    /// Which files the project's own may name.
+    pub reach: Reach,
     digests: BTreeMap<String, [u8; 32]>,
+}
+
+/// Which files a project may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those in its own folder, of which it is complete wherever it is copied to.
+    Project,
+    /// Any: a workflow that a person runs alone, whose files lie about as they do for OpenFn's command line.
+    Anywhere,
 }
 
 /// What became of a file.
@@ -34,6 +45,7 @@ impl<'a> Inputs<'a> {
         Inputs {
             dir,
             report: Report::default(),
+            reach: Reach::Project,
             digests: BTreeMap::new(),
         }
     }
@@ -112,9 +124,13 @@ impl<'a> Inputs<'a> {
     }
 
     /// The path from the project directory of one that `file` names, relative to its own folder. Nothing if it leads out
-    /// of the project, by `..` or by a link.
+    /// of what may be read, by `..` or by a link.
     pub fn named_in(&self, file: &Path, path: &Path) -> Option<PathBuf> {
-        let mut found = file.parent().map(Path::to_owned).unwrap_or_default();
+        let folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        if self.reach == Reach::Anywhere {
+            return Some(folder.join(path));
+        }
+        let mut found = folder;
         for part in path.components() {
             match part {
                 Component::CurDir => {}

@@ -1,16 +1,21 @@
 //! From the files of a project directory to a checked model. It knows nothing of WebAssembly or HTTP.
 //!
 //! ```text
-//! .env ───────────── dotenv ──┐
-//! fonio.toml ─ tree ─ settings ┤
-//! project.yaml ─ tree ─ yaml ──┼── resolve ── model
-//! jobs/*.js ───────────────────┤      │
-//! credentials/*.json ──────────┘   report: every problem, with its place and what to do
+//! .env ─────────────────── dotenv ───┐
+//! fonio.toml ─────── tree ─ settings ┤
+//! project.yaml, … ── tree ─ formats ─┼── draft ── resolve ── model ── export ── project.yaml, …
+//! jobs/*.js, … ──────────────────────┤               │
+//! credentials/*.json ────────────────┘            report: every problem, with its place and what to do
 //! ```
 //!
+//! OpenFn's project files come in four generations and some dialects. Each has a reader in `formats`, which makes a
+//! draft of it: workflows whose names are not looked up yet. All that follows knows one model only: [`Workflow`]s, in
+//! which [`Edge`]s lead from [`Trigger`]s to [`Job`]s and from jobs to jobs. [`export`] writes it as any generation but
+//! the first.
+//!
 //! [`load`] reads a directory once and reports everything that is wrong with it, not only the first. Entry points to
-//! read next: `yaml` (what a project file may hold), `resolve` (what must be true of it), [`Grants`] (what a job may
-//! reach) and [`LIMITS`] (what a step may use).
+//! read next: `model` (what a project is), `formats` (which file is read how), `resolve` (what must be true of it),
+//! [`Grants`] (what a job may reach) and [`LIMITS`] (what a step may use).
 
 mod adaptor;
 mod alone;
@@ -71,29 +76,31 @@ use inputs::Inputs;
 pub fn load(dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let mut inputs = Inputs::new(dir);
     let file = formats::find(&mut inputs);
-    load_from(inputs, file.as_deref(), environment)
+    load_from(inputs, file.as_deref(), false, environment)
 }
 
 /// Reads the project or workflow that is in the file `path`, of any generation. Its folder is the project's: there are
-/// its fonio.toml, `.env`, credentials and the files that it names. Otherwise as [`load`].
+/// its fonio.toml, `.env`, credentials and the files that it names; a workflow for OpenFn's command line may name others,
+/// too. Otherwise as [`load`].
 pub fn load_file(path: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let dir = match path.parent() {
         Some(dir) if dir != Path::new("") => dir,
         _ => Path::new("."),
     };
     let file = path.file_name().map(Path::new);
-    load_from(Inputs::new(dir), file.or(Some(path)), environment)
+    load_from(Inputs::new(dir), file.or(Some(path)), true, environment)
 }
 
 fn load_from(
     mut inputs: Inputs<'_>,
     file: Option<&Path>,
+    alone: bool,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Loaded {
     let variables = dotenv::read(&mut inputs, environment);
     let environment = dotenv::environment(&mut inputs, &variables);
     let settings = settings::read(&mut inputs);
-    let draft = file.and_then(|file| formats::read(&mut inputs, file));
+    let draft = file.and_then(|file| formats::read(&mut inputs, file, alone));
     let project = match (settings, draft) {
         (Some(settings), Some(draft)) => Some(resolve::resolve(
             &mut inputs,

@@ -39,7 +39,7 @@ pub(crate) fn count(n: usize) -> u32 {
 pub(crate) enum Secrecy {
     /// Every line may be shown.
     Open,
-    /// All but those under the top-level key `credentials`.
+    /// All but those under the top-level key `credentials` and those of a step's `configuration`.
     Credentials,
     /// No line may be shown.
     Secret,
@@ -89,7 +89,9 @@ impl Report {
         let hidden = match secrecy {
             Secrecy::Open => false,
             Secrecy::Secret => true,
-            Secrecy::Credentials => is_below_credentials(text, index),
+            Secrecy::Credentials => {
+                is_below_credentials(text, index) || is_in_configuration(text, index)
+            }
         };
         if hidden {
             None
@@ -117,6 +119,24 @@ fn is_below_credentials(text: &str, index: usize) -> bool {
         Some(line) => line.contains("credentials") || line.starts_with(['{', '[', '}', ']']),
         None => false,
     }
+}
+
+/// Whether this line, or one that it is indented under, has the key `configuration`: workflows of the command line
+/// may write a credential out there.
+fn is_in_configuration(text: &str, index: usize) -> bool {
+    const KEY: &str = "configuration";
+    let lines: Vec<&str> = text.lines().take(index + 1).collect();
+    let mut margin = usize::MAX;
+    for line in lines.iter().rev().filter(|line| !line.trim().is_empty()) {
+        let indent = line.len() - line.trim_start().len();
+        if indent < margin {
+            if line.contains(KEY) {
+                return true;
+            }
+            margin = indent;
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -159,6 +179,15 @@ mod tests {
             line(PROJECT, Secrecy::Open, 7).as_deref(),
             Some("    password: hush")
         );
+    }
+
+    #[test]
+    fn lines_of_a_configuration_are_not_shown() {
+        let text = "steps:\n  - id: a\n    configuration:\n\n      password: hush\n    state: {}\n  - { id: b, configuration: { x: hush } }\n";
+        let shown: Vec<bool> = (1..=7)
+            .map(|number| line(text, Secrecy::Credentials, number).is_some())
+            .collect();
+        assert_eq!(shown, [true, true, false, false, false, true, false]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Credential {
     pub title: Option<String>,
     /// Who it belongs to in OpenFn, where the project file says so.
     pub owner: Option<String>,
+    /// What else the project file says of it, for an export: `uuid`…
+    pub kept: Map<String, Value>,
     /// What jobs get as `state.configuration`.
     pub body: Map<String, Value>,
     /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
@@ -145,7 +147,7 @@ pub(crate) fn resolve(
             continue;
         }
         names.warn_of_missing(inputs, declared, &aliases);
-        bodies.insert(declared.key.clone(), names.empty(declared));
+        bodies.insert(declared.key.clone(), Names::empty(declared));
     }
     let credentials = bodies.into_iter().map(|(name, body)| {
         let declared = names.declared.iter().find(|declared| declared.key == name);
@@ -153,6 +155,9 @@ pub(crate) fn resolve(
         let mut credential = credential(inputs, name.clone(), body, wanted);
         credential.owner = declared.and_then(|declared| declared.owner.clone());
         credential.title = declared.map(|declared| declared.name.clone());
+        credential.kept = declared
+            .map(|declared| declared.kept.clone())
+            .unwrap_or_default();
         (name, credential)
     });
     (credentials.collect(), aliases)
@@ -193,6 +198,7 @@ fn credential(
         name,
         title: None,
         owner: None,
+        kept: Map::new(),
         body: body.body,
         origins,
         open_in: wanted.map_or_else(|| vec![OpenIn::Headers], |wanted| wanted.open_in.clone()),
@@ -348,6 +354,7 @@ mod tests {
             name: "c".into(),
             title: None,
             owner: None,
+            kept: Map::new(),
             body,
             origins: vec![],
             open_in: vec![],

@@ -1,7 +1,6 @@
 //! Credentials that a project file has by name alone, and the names by which their content is found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde_json::Map;
 
@@ -11,8 +10,6 @@ use crate::inputs::Inputs;
 
 /// The credentials that a project file has by name alone.
 pub(crate) struct Names<'a> {
-    /// Where they are named.
-    pub file: &'a Path,
     pub declared: &'a [Declared],
     /// By jobs, in any of their names.
     pub used: BTreeSet<&'a str>,
@@ -31,7 +28,7 @@ impl Names<'_> {
             inputs
                 .report
                 .warning(
-                    self.file,
+                    &declared.file,
                     declared.at,
                     format!("the credential `{key}` has no content here, and is empty to the jobs that have it"),
                 )
@@ -41,10 +38,10 @@ impl Names<'_> {
         }
     }
 
-    pub(super) fn empty(&self, declared: &Declared) -> Body {
+    pub(super) fn empty(declared: &Declared) -> Body {
         Body {
             body: Map::new(),
-            file: self.file.to_owned(),
+            file: declared.file.clone(),
             at: declared.at,
         }
     }
@@ -57,6 +54,7 @@ pub(super) fn aliases(declared: &[Declared]) -> BTreeMap<String, String> {
     for credential in declared {
         let name = &credential.name;
         let mut others = vec![name.clone(), hyphenated(name)];
+        others.extend(credential.openfn_ids().map(str::to_owned));
         if let Some(owner) = &credential.owner {
             others.push(format!("{owner}|{name}"));
             others.push(hyphenated(&format!("{owner} {name}")));

@@ -20,6 +20,9 @@ use crate::model::{
     AfterCrash, Condition, Generation, Project, Source, Trigger, TriggerKind, Workflow,
 };
 
+/// OpenFn's own ids of a credential.
+const KEPT_OF_CREDENTIAL: &[&str] = &["id", "uuid", "openfn"];
+
 /// The files of an exported project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
@@ -138,6 +141,12 @@ impl Entries {
         if !nothing {
             self.0.insert(key.to_owned(), value);
         }
+        self
+    }
+
+    /// A list that is written also when it is empty.
+    fn put_list(&mut self, key: &str, list: Vec<Value>) -> &mut Entries {
+        self.0.insert(key.to_owned(), Value::Array(list));
         self
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Entries, Writing, after_crash, condition, name_beside, options};
+use super::{Entries, KEPT_OF_CREDENTIAL, Writing, after_crash, condition, name_beside, options};
 use crate::expression::NOTHING;
 use crate::model::{Edge, Job, Project, Source, Workflow};
 
@@ -34,7 +34,8 @@ pub(super) fn around(project: &Project, workflows: Vec<Value>) -> Value {
             let name = credential.title.as_ref().unwrap_or(&credential.name);
             entries
                 .put("owner", credential.owner.clone())
-                .put("name", name.clone());
+                .put("name", name.clone())
+                .put_kept(&credential.kept, KEPT_OF_CREDENTIAL);
             entries.value()
         })
         .collect();
@@ -49,7 +50,7 @@ pub(super) fn around(project: &Project, workflows: Vec<Value>) -> Value {
         .put("collections", project.collections.clone())
         .put("channels", channels(project))
         .put("credentials", credentials)
-        .put("workflows", workflows)
+        .put_list("workflows", workflows)
         .put_kept(&project.kept, &["openfn", "options", "sandbox", "history"]);
     root.value()
 }
@@ -98,7 +99,10 @@ pub(super) fn workflow(
         let shared = super::trigger(trigger, "cron_cursor_job_id", writing);
         entries.0.extend(shared.0);
         entries
-            .put("next", next(workflow, &Source::Trigger(trigger.id.clone())))
+            .put(
+                "next",
+                next(workflow, &Source::Trigger(trigger.id.clone()), writing),
+            )
             .put_kept(&trigger.kept, &["name", "openfn"]);
         steps.push(entries.value());
     }
@@ -164,7 +168,10 @@ fn job(
             .insert("state".to_owned(), Value::Object(state.clone()));
     }
     entries
-        .put("next", next(workflow, &Source::Job(job.id.clone())))
+        .put(
+            "next",
+            next(workflow, &Source::Job(job.id.clone()), writing),
+        )
         .put_kept(&job.kept, &["openfn"]);
     entries.value()
 }
@@ -181,11 +188,19 @@ fn credential(project: &Project, job: &Job) -> Option<String> {
 }
 
 /// Edges as short as they can be: `true`, a condition, or a map.
-fn next(workflow: &Workflow, from: &Source) -> Value {
+fn next(workflow: &Workflow, from: &Source, writing: &mut Writing) -> Value {
     let mut next = Map::new();
     for edge in workflow.edges.iter().filter(|edge| edge.from == *from) {
         let off = !edge.enabled || workflow.job(&edge.to).is_some_and(|job| !job.enabled);
-        next.insert(edge.to.clone(), self::edge(edge, off));
+        let written = self::edge(edge, off);
+        if next.insert(edge.to.clone(), written).is_some() {
+            writing.cannot(format!(
+                "v4 has one edge from a step to another, and the workflow `{}` has two from `{}` to `{}`",
+                workflow.id,
+                from.id(),
+                edge.to
+            ));
+        }
     }
     Value::Object(next)
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Entries, Writing, after_crash, condition, options, starts_by_default};
+use super::{
+    Entries, KEPT_OF_CREDENTIAL, Writing, after_crash, condition, options, starts_by_default,
+};
 use crate::expression::NOTHING;
 use crate::model::{Edge, Job, Project, Workflow};
 
@@ -18,6 +20,12 @@ pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     for workflow in &project.workflows {
         workflows.insert(workflow.id.clone(), self::workflow(workflow, writing));
     }
+    // Otherwise it is made of the name again.
+    let named = project
+        .name
+        .as_ref()
+        .is_some_and(|name| *name != project.id);
+    root.put("id", named.then(|| project.id.clone()));
     root.put(
         "name",
         project.name.clone().unwrap_or_else(|| project.id.clone()),
@@ -25,16 +33,11 @@ pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     .put("description", project.description.clone())
     .put("collections", collections)
     .put("channels", channels(project))
-    .put("credentials", credentials(project, writing))
-    .put("workflows", workflows)
-    .put_kept(&project.kept, &["openfn"]);
-    if project
-        .name
-        .as_ref()
-        .is_some_and(|name| *name != project.id)
-    {
-        root.put("id", project.id.clone());
-    }
+    .put("credentials", credentials(project, writing));
+    // Also when there are none: the file is known by this key.
+    root.0
+        .insert("workflows".to_owned(), Value::Object(workflows));
+    root.put_kept(&project.kept, &["openfn"]);
     root.value()
 }
 
@@ -44,7 +47,8 @@ fn credentials(project: &Project, writing: &mut Writing) -> Map<String, Value> {
         let mut entries = Entries::default();
         entries
             .put("name", credential.title.as_ref().unwrap_or(key).clone())
-            .put("owner", credential.owner.clone());
+            .put("owner", credential.owner.clone())
+            .put_kept(&credential.kept, KEPT_OF_CREDENTIAL);
         if credential.owner.is_none() {
             writing.note(format!(
                 "OpenFn wants an owner for the credential `{key}`: add `owner: …`, the address of its user there"

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Map;
+
 use crate::credential::hyphenated;
-use crate::draft::{Declared, DraftCondition, DraftWorkflow};
+use crate::draft::{Declared, DraftCondition, DraftWorkflow, keep};
 use crate::model::AfterCrash;
 use crate::reading::Reading;
 use crate::tree::{Data, Key, Node};
@@ -52,16 +54,16 @@ impl Reading<'_> {
     }
 
     fn declared_one(&mut self, node: &Node, key: Option<&Key>) -> Option<Declared> {
-        let (mut name, mut owner) = (None, None);
+        let (mut name, mut owner, mut kept) = (None, None, Map::new());
         match &node.data {
             Data::Null => {}
-            Data::Text(text) if key.is_none() => return Some(declared_as(text, node)),
+            Data::Text(text) if key.is_none() => return Some(self.declared_as(text, node)),
             _ => {
                 for (key, value) in self.map(node, "a credential")? {
                     match key.text.as_str() {
                         "name" => name = self.optional_text(value, "`name` of a credential"),
                         "owner" => owner = self.optional_text(value, "`owner` of a credential"),
-                        "id" | "uuid" | "openfn" => {}
+                        "id" | "uuid" | "openfn" => keep(&mut kept, key, value),
                         _ => self.ignored(key, "a credential", &["name", "owner"]),
                     }
                 }
@@ -75,8 +77,26 @@ impl Reading<'_> {
             key: key.map_or_else(|| key_of(owner.as_deref(), &name), |key| key.text.clone()),
             name,
             owner,
+            kept,
+            file: self.file.to_owned(),
             at: key.map_or(node.at, |key| key.at),
         })
+    }
+
+    /// A credential that is named as jobs of v4 name it: `owner|name`, or the name alone.
+    pub(super) fn declared_as(&self, text: &str, node: &Node) -> Declared {
+        let (owner, name) = match text.split_once('|') {
+            Some((owner, name)) => (Some(owner), name),
+            None => (None, text),
+        };
+        Declared {
+            key: key_of(owner, name),
+            name: name.to_owned(),
+            owner: owner.map(str::to_owned),
+            kept: Map::new(),
+            file: self.file.to_owned(),
+            at: node.at,
+        }
     }
 
     /// The block `fonio`, which OpenFn does not read: what a workflow has that its format has no place for.
@@ -131,20 +151,6 @@ impl Reading<'_> {
             self.error(node.at, message);
         }
         number
-    }
-}
-
-/// A credential that is named as jobs of v4 name it: `owner|name`, or the name alone.
-pub(super) fn declared_as(text: &str, node: &Node) -> Declared {
-    let (owner, name) = match text.split_once('|') {
-        Some((owner, name)) => (Some(owner), name),
-        None => (None, text),
-    };
-    Declared {
-        key: key_of(owner, name),
-        name: name.to_owned(),
-        owner: owner.map(str::to_owned),
-        at: node.at,
     }
 }
 

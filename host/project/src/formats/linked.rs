@@ -1,4 +1,6 @@
 //! Files of JSON that a workflow of the command line names: credentials and states of its steps.
+//!
+//! They are for trying a workflow out, and often not there: a missing one is a warning, and empty.
 
 use std::path::Path;
 
@@ -33,7 +35,8 @@ pub(super) fn read(inputs: &mut Inputs<'_>, draft: &mut Draft) {
                 }
             }
             if let Some(path) = &job.state_file {
-                job.state = object(inputs, &file, &path.text, path.at, Secrecy::Open);
+                let state = object(inputs, &file, &path.text, path.at, Secrecy::Open);
+                job.state = state.filter(|state| !state.is_empty());
             }
         }
     }
@@ -56,10 +59,10 @@ fn object(
     match inputs.read(&path, secrecy) {
         Read::Refused => None,
         Read::Missing => {
-            inputs
-                .report
-                .error(here, at, format!("there is no file {}", path.display()));
-            None
+            let path = path.display();
+            let message = format!("there is no file {path}, and its place stays empty");
+            inputs.report.warning(here, at, message);
+            Some(Map::new())
         }
         Read::Text(text) => {
             let parsed = parse_json(&text);

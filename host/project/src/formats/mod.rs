@@ -30,7 +30,7 @@ pub(crate) use common::slugify;
 pub(crate) use fold::cycle_message;
 
 use crate::draft::{Draft, SourceFile};
-use crate::inputs::{Inputs, Read};
+use crate::inputs::{Inputs, Reach, Read};
 use crate::model::Generation;
 use crate::reading::Reading;
 use crate::report::{Place, Secrecy};
@@ -95,10 +95,13 @@ fn report_missing(inputs: &mut Inputs<'_>) {
     inputs.report.error(file, Place::FILE, message).help(help);
 }
 
-/// Reads a project file. Nothing if it cannot be understood as one.
-pub(crate) fn read(inputs: &mut Inputs<'_>, file: &Path) -> Option<Draft> {
+/// Reads a project file. Nothing if it cannot be understood as one. `alone` is whether a person named this very file.
+pub(crate) fn read(inputs: &mut Inputs<'_>, file: &Path, alone: bool) -> Option<Draft> {
     let parsed = parse_file(inputs, file, Secrecy::Credentials)?;
     let format = format_of(&parsed.root, file);
+    if alone && format == Format::Plan {
+        inputs.reach = Reach::Anywhere;
+    }
     let mut draft = match format {
         Format::Workspace => workspace::read(inputs, &parsed)?,
         Format::Flat(generation) => {
@@ -111,6 +114,9 @@ pub(crate) fn read(inputs: &mut Inputs<'_>, file: &Path) -> Option<Draft> {
             state::adopt_ids(inputs, &mut draft);
             draft
         }
+        Format::SpecWorkflow => parsed
+            .reading(inputs)
+            .spec_alone(&parsed.root, &parsed.source)?,
         Format::Portable => parsed
             .reading(inputs)
             .portable(&parsed.root, &parsed.source)?,
@@ -135,6 +141,8 @@ pub(crate) fn read(inputs: &mut Inputs<'_>, file: &Path) -> Option<Draft> {
 enum Format {
     Flat(Generation),
     Spec,
+    /// One workflow of v3.
+    SpecWorkflow,
     Portable,
     Workspace,
     Plan,
@@ -158,6 +166,8 @@ fn format_of(root: &Node, file: &Path) -> Format {
         Format::Spec
     } else if is_map("workflow") || has("steps") || (is_list("jobs") && !has("triggers")) {
         Format::Plan
+    } else if is_map("jobs") && has("edges") {
+        Format::SpecWorkflow
     } else if has("workspace")
         || is_map("project")
         || file.file_name().is_some_and(|name| name == WORKSPACE_FILE)

@@ -17,16 +17,7 @@ impl Reading<'_> {
     pub(super) fn plan(&mut self, root: &Node, source: &Rc<SourceFile>) -> Option<Draft> {
         let mut draft = Draft::new(Generation::V4, &source.path);
         let mut outside = Outside::default();
-        let file = source
-            .path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let stem = Some(slugify(&file)).filter(|slug| !slug.is_empty());
-        let fallback = Key {
-            text: stem.unwrap_or_else(|| "workflow".to_owned()),
-            at: Place::START,
-        };
+        let fallback = key_of_file(source);
         let mut steps = Steps {
             reading: self,
             source: Rc::clone(source),
@@ -49,5 +40,19 @@ impl Reading<'_> {
         draft.workflows.push(workflow);
         draft.take(outside, false);
         Some(draft)
+    }
+}
+
+/// The id of a workflow that is a file and says no other.
+pub(super) fn key_of_file(source: &SourceFile) -> Key {
+    let file = source
+        .path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let stem = Some(slugify(&file)).filter(|slug| !slug.is_empty());
+    Key {
+        text: stem.unwrap_or_else(|| "workflow".to_owned()),
+        at: Place::START,
     }
 }

@@ -52,7 +52,7 @@ impl Reading<'_> {
         let Some(node) = root.get("schema_version") else {
             let of_the_cli = root.get("cli").and_then(|cli| cli.get("version")).is_some();
             if !of_the_cli {
-                self.error(
+                self.warning(
                     root.at,
                     "the project has workflows of v4, and no `schema_version`",
                 )
@@ -104,7 +104,10 @@ impl Draft {
     /// Adds credentials that are not there yet.
     pub(super) fn declare(&mut self, more: Vec<Declared>) {
         for declared in more {
-            if !self.declared.iter().any(|known| known.key == declared.key) {
+            let is_it = |known: &Declared| {
+                known.key == declared.key || known.openfn_ids().any(|id| id == declared.name)
+            };
+            if !self.declared.iter().any(is_it) {
                 self.declared.push(declared);
             }
         }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 use serde_json::Map;
 
 use super::common::keyword;
+use super::plan::key_of_file;
 use super::trigger::Parts;
+use crate::credential::hyphenated;
 use crate::draft::{
     Draft, DraftCondition, DraftEdge, DraftJob, DraftSource, DraftTrigger, DraftWorkflow, Field,
     SourceFile, Without, keep,
@@ -70,6 +72,25 @@ impl Reading<'_> {
                 _ => self.ignored(key, "a project file", TOP_KEYS),
             }
         }
+        Some(draft)
+    }
+
+    /// A file that is one workflow. It has no list of credentials: its jobs name them, as `owner|name`.
+    pub(super) fn spec_alone(&mut self, root: &Node, source: &Rc<SourceFile>) -> Option<Draft> {
+        let mut draft = Draft::new(Generation::V3, &source.path);
+        let mut workflow = self.spec_workflow(&key_of_file(source), root, source)?;
+        let named = workflow.name.as_deref().map(hyphenated);
+        if let Some(name) = named.filter(|name| !name.is_empty()) {
+            workflow.id.text = name;
+        }
+        let jobs = root.get("jobs").map(Node::values).unwrap_or_default();
+        let credentials = jobs.iter().filter_map(|job| job.get("credential"));
+        let declared =
+            credentials.filter_map(|node| Some(self.declared_as(&node.as_text()?, node)));
+        draft.declare(declared.collect());
+        draft.id = Some(workflow.id.text.clone());
+        draft.name = workflow.name.clone();
+        draft.workflows.push(workflow);
         Some(draft)
     }
 

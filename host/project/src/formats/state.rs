@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::slugify;
 use crate::draft::Draft;
 use crate::inputs::{Inputs, Read};
 use crate::report::Secrecy;
@@ -15,29 +16,41 @@ const FILES: &[&str] = &["projectState.json", ".state.json"];
 
 /// Takes the ids over where a state file is.
 pub(super) fn adopt_ids(inputs: &mut Inputs<'_>, draft: &mut Draft) {
-    let Some(state) = read(inputs, &draft.file) else {
-        return;
-    };
-    set_uuid(&mut draft.kept, Some(&state));
+    if let Some(state) = read(inputs, &draft.file) {
+        adopt(draft, &state);
+    }
+}
+
+/// Takes the ids over from what a server sent, whether kept by key or as lists.
+pub(super) fn adopt(draft: &mut Draft, state: &Node) {
+    set_uuid(&mut draft.kept, Some(state));
     for workflow in &mut draft.workflows {
-        let Some(known) = state
-            .get("workflows")
-            .and_then(|all| all.get(&workflow.id.text))
-        else {
+        let Some(known) = entry(state, "workflows", &workflow.id.text) else {
             continue;
         };
         set_uuid(&mut workflow.kept, Some(known));
         for trigger in &mut workflow.triggers {
-            let known = known
-                .get("triggers")
-                .and_then(|all| all.get(&trigger.id.text));
-            set_uuid(&mut trigger.kept, known);
+            set_uuid(
+                &mut trigger.kept,
+                entry(known, "triggers", &trigger.id.text),
+            );
         }
         for job in &mut workflow.jobs {
-            let known = known.get("jobs").and_then(|all| all.get(&job.id.text));
-            set_uuid(&mut job.kept, known);
+            set_uuid(&mut job.kept, entry(known, "jobs", &job.id.text));
         }
     }
+}
+
+/// By key; in a list, by what the key is made of: the name, or a trigger's type.
+fn entry<'n>(of: &'n Node, all: &str, key: &str) -> Option<&'n Node> {
+    let all = of.get(all)?;
+    all.get(key).or_else(|| {
+        all.values().into_iter().find(|node| {
+            let text = |name| node.get(name).and_then(Node::as_text);
+            text("name").is_some_and(|name| slugify(&name) == key)
+                || text("type").as_deref() == Some(key)
+        })
+    })
 }
 
 /// The first state file that there is: by the project file's own name, then by the usual ones.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::common::{declared_as, keyword, slugify};
+use super::common::{keyword, slugify};
 use super::trigger::Parts;
 use crate::credential::Body;
 use crate::draft::{
@@ -242,7 +242,8 @@ impl Steps<'_, '_> {
                 at,
                 written_at,
             } => {
-                self.outside.named.push(declared_as(&text, node));
+                let declared = self.reading.declared_as(&text, node);
+                self.outside.named.push(declared);
                 Field::Text {
                     text,
                     at,

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::state;
 use super::steps::{Outside, Steps};
 use super::{Parsed, parse_file};
 use crate::credential::Body;
-use crate::draft::{Draft, DraftWorkflow, keep};
+use crate::draft::{Declared, Draft, DraftWorkflow, keep};
 use crate::inputs::Inputs;
 use crate::model::Generation;
 use crate::reading::Reading;
@@ -51,8 +52,18 @@ pub(super) fn read(inputs: &mut Inputs<'_>, parsed: &Parsed) -> Option<Draft> {
             .help("each has a folder of its own: workflows/NAME/NAME.yaml");
     }
     let pulled = pulled(inputs, &layout, &parsed.root);
-    if let Some(pulled) = pulled {
-        merge(&mut draft, pulled);
+    match pulled {
+        Some(Pulled::Project(project)) => merge(&mut draft, project),
+        Some(Pulled::State {
+            credentials,
+            collections,
+            root,
+        }) => {
+            draft.declared = credentials;
+            draft.collections = collections.unwrap_or_default();
+            state::adopt(&mut draft, &root);
+        }
+        None => {}
     }
     // A credential that was named in a step since the last pull is fine, too.
     draft.take(outside, false);
@@ -78,7 +89,9 @@ impl Reading<'_> {
                     }
                 }
                 // Older workspaces have these at the top.
-                "credentials" | "dirs" | "formats" => self.layout_key(key, value, &mut layout),
+                "credentials" | "dirs" | "formats" | "workflowRoot" => {
+                    self.layout_key(key, value, &mut layout)
+                }
                 "name" => draft.name = self.optional_text(value, "`name`"),
                 _ => self.ignored(key, "openfn.yaml", TOP_KEYS),
             }
@@ -106,6 +119,11 @@ impl Reading<'_> {
     fn layout_key(&mut self, key: &Key, node: &Node, layout: &mut Layout) {
         match key.text.as_str() {
             "credentials" => layout.credentials = self.reference(node, "`credentials`"),
+            "workflowRoot" => {
+                if let Some(text) = self.text(node, "`workflowRoot`") {
+                    layout.workflows = text;
+                }
+            }
             // Files are known by what they hold.
             "formats" => {}
             "dirs" => {
@@ -169,7 +187,7 @@ fn has_ending(name: &str) -> bool {
 }
 
 fn workflow(inputs: &mut Inputs<'_>, path: &Path, outside: &mut Outside) -> Option<DraftWorkflow> {
-    let parsed = parse_file(inputs, path, Secrecy::Open)?;
+    let parsed = parse_file(inputs, path, Secrecy::Credentials)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let fallback = Key {
         text: stem.into_owned(),
@@ -185,7 +203,7 @@ fn workflow(inputs: &mut Inputs<'_>, path: &Path, outside: &mut Outside) -> Opti
 }
 
 /// The project file of the last pull: the one of this project's id, or the only one.
-fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Draft> {
+fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Pulled> {
     let here = Path::new(super::WORKSPACE_FILE);
     let folder = inputs.named_in(here, Path::new(&layout.projects))?;
     let names = inputs.entries_in(&folder);
@@ -201,7 +219,7 @@ fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Draft
     };
     let mut found: Vec<Parsed> = files
         .iter()
-        .filter_map(|path| parse_file(inputs, path, Secrecy::Open))
+        .filter_map(|path| parse_file(inputs, path, Secrecy::Credentials))
         .collect();
     let uuid = |root: &Node| {
         root.get("openfn")
@@ -209,7 +227,8 @@ fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Draft
             .and_then(Node::as_text)
     };
     let of_this = |root: &Node| {
-        (wanted("uuid").is_some() && uuid(root) == wanted("uuid"))
+        let id = || root.get("id").and_then(Node::as_text);
+        (wanted("uuid").is_some() && [uuid(root), id()].contains(&wanted("uuid")))
             || (wanted("id").is_some() && root.get("id").and_then(Node::as_text) == wanted("id"))
     };
     let index = match found.iter().position(|parsed| of_this(&parsed.root)) {
@@ -221,7 +240,27 @@ fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Draft
     // Its problems are not the author's, who edits the folders.
     let mut aside = Inputs::new(inputs.dir);
     let mut reading = parsed.reading(&mut aside);
-    reading.portable(&parsed.root, &parsed.source)
+    if let Some(credentials) = parsed.root.get("project_credentials") {
+        let collections = parsed.root.get("collections");
+        return Some(Pulled::State {
+            credentials: reading.declared(credentials),
+            collections: collections.map(|node| reading.collections(node)),
+            root: parsed.root,
+        });
+    }
+    let project = reading.portable(&parsed.root, &parsed.source)?;
+    Some(Pulled::Project(project))
+}
+
+/// What the last pull left.
+enum Pulled {
+    Project(Draft),
+    /// Older programs leave what the server sent, with its own ids.
+    State {
+        credentials: Vec<Declared>,
+        collections: Option<Vec<String>>,
+        root: Node,
+    },
 }
 
 fn merge(draft: &mut Draft, pulled: Draft) {

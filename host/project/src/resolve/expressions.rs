@@ -12,6 +12,7 @@ use crate::suggest::did_you_mean;
 const FOLDER: &str = "jobs";
 /// What may stand before a path; `uri://` is v1's.
 const SCHEMES: &[&str] = &["file://", "uri://"];
+const MISSING_HELP: &str = "add its code: `body: |`, or `body: {path: ./FILE.js}`";
 const EMPTY_HELP: &str = "write `none` for a job that does nothing on purpose";
 
 /// Which files of `jobs/` have been used.
@@ -27,38 +28,25 @@ impl Expressions {
         source: &SourceFile,
         job: &DraftJob,
     ) -> Option<Expression> {
+        let nothing = || Some(Expression::nothing(&source.path, job.id.at));
         match (&job.expression, job.without_expression) {
-            (Field::Wrong, _) => None,
             (Field::Absent, Without::FileOfName) => self.of_name(inputs, source, job),
-            (Field::Absent, Without::Nothing) => Some(Expression::nothing(&source.path, job.id.at)),
+            (Field::Absent, Without::Nothing) => nothing(),
+            (Field::Text { text, .. }, Without::Nothing) if text.trim().is_empty() => nothing(),
             (Field::Absent, Without::Mistake) => {
+                let message = format!("the job `{}` has no expression", job.id.text);
                 inputs
                     .report
-                    .error(
-                        &source.path,
-                        job.id.at,
-                        format!("the job `{}` has no expression", job.id.text),
-                    )
-                    .help(EMPTY_HELP);
+                    .error(&source.path, job.id.at, message)
+                    .help(MISSING_HELP);
                 None
             }
-            (
-                Field::Text {
-                    text,
-                    at,
-                    written_at,
-                },
-                _,
-            ) => match path_in(text) {
-                Some(path) => self.of_path(inputs, source, &path, *at),
-                None => inline(inputs, source, text, *at, *written_at),
-            },
-            (Field::Path { text, at }, _) => self.of_path(inputs, source, Path::new(text), *at),
+            (field, _) => self.of_field(inputs, source, field),
         }
     }
 
-    /// A module that is not a job's own: v4's `globals`.
-    pub fn of_module(
+    /// What is written, or is in the file that is named: also a module that is not a job's own, as v4's `globals`.
+    pub fn of_field(
         &mut self,
         inputs: &mut Inputs<'_>,
         source: &SourceFile,
@@ -135,19 +123,17 @@ impl Expressions {
             Read::Text(text) => of_file(inputs, &path, text),
             Read::Refused => None,
             Read::Missing => {
-                let names: Vec<String> = inputs
-                    .names_in(FOLDER, "js")
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let names = inputs.names_in(&folder.to_string_lossy(), "js");
+                let near = written.parent().unwrap_or(Path::new(""));
+                let names: Vec<String> = names
                     .iter()
-                    .map(|name| format!("{FOLDER}/{name}"))
+                    .map(|name| near.join(name).to_string_lossy().into_owned())
                     .collect();
-                inputs
-                    .report
-                    .error(file, at, format!("there is no file {}", path.display()))
-                    .help = did_you_mean(
-                    &path.to_string_lossy(),
-                    "there are",
-                    names.iter().map(String::as_str),
-                );
+                let names = names.iter().map(String::as_str);
+                let message = format!("there is no file {}", path.display());
+                inputs.report.error(file, at, message).help =
+                    did_you_mean(&written.to_string_lossy(), "there are", names);
                 None
             }
         }

@@ -27,7 +27,6 @@ pub(crate) fn resolve(
 ) -> Project {
     let bodies = std::mem::take(&mut draft.bodies);
     let names = credential::Names {
-        file: &draft.file,
         declared: &draft.declared,
         used: credentials_used(&draft),
     };
@@ -114,7 +113,7 @@ impl Resolving<'_, '_> {
         let edges = edges::resolve(&mut self.inputs.report, draft);
         let globals = self
             .expressions
-            .of_module(self.inputs, &draft.source, &draft.globals);
+            .of_field(self.inputs, &draft.source, &draft.globals);
         Workflow {
             id: draft.id.text.clone(),
             name: draft.name.clone().unwrap_or_else(|| draft.id.text.clone()),

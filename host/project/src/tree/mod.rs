@@ -81,6 +81,15 @@ impl Node {
         }
     }
 
+    /// The values of a list or map.
+    pub fn values(&self) -> Vec<&Node> {
+        match &self.data {
+            Data::List(nodes) => nodes.iter().collect(),
+            Data::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     pub fn is_null(&self) -> bool {
         self.data == Data::Null
     }

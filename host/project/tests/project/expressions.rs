@@ -217,7 +217,7 @@ fn a_named_file_that_is_missing_is_an_error_with_the_nearest_name() {
         .expect("an error");
     assert_eq!(
         problem,
-        "error project.yaml:3:17 there is no file jobs/send.js | did you mean `jobs/sent.js`?"
+        "error project.yaml:3:17 there is no file jobs/send.js | did you mean `./jobs/sent.js`?"
     );
 }
 

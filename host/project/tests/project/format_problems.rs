@@ -191,7 +191,7 @@ fn what_is_wrong_with_a_spec_is_said_where_it_stands() {
             (
                 "        body: fn(s => s)\n",
                 "",
-                "error 6:7 the job `a` has no expression | write `none` for a job that does nothing on purpose",
+                "error 6:7 the job `a` has no expression | add its code: `body: |`, or `body: {path: ./FILE.js}`",
             ),
             (
                 "        adaptor: common\n",

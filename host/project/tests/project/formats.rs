@@ -133,6 +133,38 @@ fn what_is_exported_is_read_back_the_same() {
 }
 
 #[test]
+fn an_export_reads_as_a_person_would_write_it() {
+    for (name, generation, golden) in [
+        ("clinic/v4", Generation::V2, "clinic.v2.yaml"),
+        ("clinic/v2", Generation::V3, "clinic.v3.yaml"),
+        ("clinic/v2", Generation::V4, "clinic.v4.yaml"),
+        ("referral/v4", Generation::V3, "referral.v3.yaml"),
+        ("referral/v3", Generation::V4, "referral.v4.yaml"),
+    ] {
+        let expected = std::fs::read_to_string(fixture("golden").join(golden)).expect(golden);
+        let exported = export(&project(name), generation).expect(golden);
+        assert_eq!(
+            exported.files,
+            [(PathBuf::from("project.yaml"), expected)],
+            "{golden}"
+        );
+    }
+}
+
+#[test]
+fn a_project_without_jobs_is_one_in_every_format() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("project.yaml"), "id: p\njobs: {}\n").expect("a file");
+    let empty = whole(load(dir.path(), &|_| None));
+    for generation in [Generation::V2, Generation::V3, Generation::V4] {
+        let exported = export(&empty, generation).expect("nothing is in the way");
+        let read = again(&exported);
+        assert_eq!((read.id.as_str(), read.generation), ("p", generation));
+        assert!(read.workflows.is_empty());
+    }
+}
+
+#[test]
 fn channels_survive_in_the_form_of_each_format() {
     let channel = |project: &Project| project.kept["channels"].clone();
     let (v3, v4) = (project("referral/v3"), project("referral/v4"));
@@ -262,6 +294,30 @@ fn whole_plan(name: &str) -> Project {
             .contains("has no condition, and is never followed")
     });
     whole(loaded)
+}
+
+#[test]
+fn a_workflow_alone_may_name_files_beside_its_folder_and_a_project_may_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(dir.path().join("plans")).expect("a folder");
+    std::fs::write(dir.path().join("a.js"), "fn(s => s)").expect("a file");
+    let steps = r#"[{"id": "a", "expression": "../a.js"}]"#;
+    let file = dir.path().join("plans/project.json");
+    std::fs::write(&file, format!("{{\"steps\": {steps}}}")).expect("a file");
+    let project = whole(load_file(&file, &|_| None));
+    assert_eq!(project.workflows[0].jobs[0].expression.source, "fn(s => s)");
+    assert!(
+        load(&dir.path().join("plans"), &|_| None).has_errors(),
+        "served from its folder"
+    );
+    let text = format!(
+        "{{\"schema_version\": \"4.0\", \"workflows\": [{{\"id\": \"w\", \"steps\": {steps}}}]}}"
+    );
+    std::fs::write(&file, text).expect("a file");
+    assert!(
+        load_file(&file, &|_| None).has_errors(),
+        "a project is complete in its folder"
+    );
 }
 
 #[test]

@@ -5,11 +5,13 @@ mod expressions;
 mod format_problems;
 mod formats;
 mod model;
+mod mutations;
 mod portable_problems;
 mod project_problems;
 mod round_trips;
 mod settings_problems;
 mod shape;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -31,7 +31,7 @@ fn what_is_wrong_with_a_v4_project_is_said_where_it_stands() {
             (
                 "schema_version: '4.0'\n",
                 "",
-                "error 1:1 the project has workflows of v4, and no `schema_version` | add `schema_version: '4.0'`",
+                "warning 1:1 the project has workflows of v4, and no `schema_version` | add `schema_version: '4.0'`",
             ),
             (
                 "'4.0'",

@@ -1,0 +1,60 @@
+//! What the author of a job wrote: its expression, and behind it the functions that its workflow gives all its jobs.
+//!
+//! `globals` come last, so that the job's own lines stay where they are. That is early enough: operations run when the
+//! whole module has been evaluated.
+
+use fonio_project::{Expression, Job, Workflow};
+
+/// The source of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Authored<'p> {
+    expression: &'p Expression,
+    globals: Option<&'p Expression>,
+}
+
+impl<'p> Authored<'p> {
+    /// Of a job of this workflow.
+    pub fn new(job: &'p Job, workflow: Option<&'p Workflow>) -> Authored<'p> {
+        Authored {
+            expression: &job.expression,
+            globals: workflow.and_then(|workflow| workflow.globals.as_ref()),
+        }
+    }
+
+    /// What is compiled.
+    pub fn source(&self) -> String {
+        match self.globals {
+            None => self.expression.source.clone(),
+            Some(globals) => format!("{}\n{}", self.expression.source, globals.source),
+        }
+    }
+
+    /// Where a line and column of [`source`](Authored::source) were written: file, line, column, and that line itself.
+    pub fn place(&self, line: u32, column: u32) -> Place<'p> {
+        let own = u32::try_from(self.expression.source.split('\n').count()).unwrap_or(u32::MAX);
+        let (expression, line) = match self.globals {
+            Some(globals) if line > own => (globals, line - own),
+            _ => (self.expression, line),
+        };
+        let (file_line, file_column) = expression.position(line, column);
+        Place {
+            file: &expression.file,
+            line: file_line,
+            column: file_column,
+            text: expression.file_line(line, column),
+        }
+    }
+}
+
+/// A place in a file of the project.
+#[derive(Clone, Debug)]
+pub struct Place<'p> {
+    /// Relative to the project.
+    pub file: &'p std::path::Path,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+    /// The line itself; nothing where it cannot be told.
+    pub text: Option<String>,
+}
