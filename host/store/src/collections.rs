@@ -56,6 +56,11 @@ impl ItemFilter {
         }
     }
 
+    /// Whether `keys` fits this key; times are not looked at.
+    pub fn fits_key(&self, key: &str) -> bool {
+        matches(&self.keys, key)
+    }
+
     /// What every fitting key begins with.
     pub(crate) fn prefix(&self) -> &str {
         self.keys.split('*').next().unwrap_or_default()
@@ -64,7 +69,7 @@ impl ItemFilter {
     pub(crate) fn fits(&self, key: &str, created_ms: i64, updated_ms: i64) -> bool {
         let before = |limit: Option<i64>, at| limit.is_none_or(|limit| at < limit);
         let after = |limit: Option<i64>, at| limit.is_none_or(|limit| at >= limit);
-        matches(&self.keys, key)
+        self.fits_key(key)
             && before(self.created_before_ms, created_ms)
             && after(self.created_after_ms, created_ms)
             && before(self.updated_before_ms, updated_ms)
