@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const EMBEDDED: [&str; 3] = ["runtime", "compiler", "http"];
+const EMBEDDED: [&str; 4] = ["runtime", "runtime-package", "compiler", "http"];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=FONIO_GUESTS");

@@ -6,27 +6,43 @@ use std::sync::Arc;
 
 use fonio_project::{AdaptorName, Problem, Severity};
 use fonio_sandbox::{Adaptor, AdaptorError, Sandbox};
+use semver::Version;
 use sha2::{Digest, Sha256};
 
+use crate::versions::Asked;
 use crate::wasm_file;
 
 /// The OpenFn package whose operations every job has.
 const COMMON: &str = "@openfn/language-common";
+/// Its operations, too, every job has: `collections.get` and the like, on the host's own store.
+const COLLECTIONS: &str = "@openfn/language-collections";
 
 /// An adaptor that jobs can name.
 #[derive(Clone, Debug)]
 pub struct LoadedAdaptor {
     /// Relative to the project; none for one that the program carries.
     pub file: Option<PathBuf>,
-    /// SHA-256 of the file, in hex.
     pub(crate) digest: String,
     /// The adaptor itself.
     pub adaptor: Arc<Adaptor>,
 }
 
 impl LoadedAdaptor {
-    /// The name by which `[adaptors.<name>]` and `adaptors/<name>.wasm` know it.
+    /// `imported`, `native` or `built in`.
+    pub fn kind(&self) -> &'static str {
+        match (&self.file, self.adaptor.contents()) {
+            (_, Some(_)) => "imported",
+            (Some(_), None) => "native",
+            (None, None) => "built in",
+        }
+    }
+
+    /// The name by which `[adaptors.<name>]` and `adaptors/<name>.wasm` know it; of an imported package, its own.
     pub fn short_name(&self) -> String {
+        if let Some((package, _)) = self.package() {
+            let name = package.parse::<AdaptorName>();
+            return name.map_or_else(|_| package.to_owned(), |name| name.short().to_owned());
+        }
         match &self.file {
             Some(file) => file
                 .file_stem()
@@ -37,9 +53,13 @@ impl LoadedAdaptor {
         }
     }
 
-    fn answers_to(&self, name: &AdaptorName) -> bool {
+    /// The npm package and its version, if it is one.
+    fn package(&self) -> Option<(&str, Version)> {
         let description = self.adaptor.description();
-        description.answers_to.contains(&name.name) || self.short_name() == name.short()
+        let version = Version::parse(&description.version).ok()?;
+        self.adaptor
+            .contents()
+            .map(|_| (description.name.as_str(), version))
     }
 }
 
@@ -99,24 +119,92 @@ impl Adaptors {
     /// # Errors
     /// When nothing here answers to the name: the sentence to show, and what would help.
     pub fn find(&self, name: &AdaptorName) -> Result<Option<&LoadedAdaptor>, (String, String)> {
-        if name.name == COMMON {
-            return Ok(None);
+        self.choose(name).map(|choice| choice.adaptor)
+    }
+
+    /// The adaptor that a job names, and why it is that one: an imported package of exactly that version; else, where the
+    /// job leaves the version open, the newest imported one that fits; else a native adaptor that answers to the name;
+    /// else, of common, the operations inside the program.
+    ///
+    /// # Errors
+    /// As [`Adaptors::find`].
+    pub fn choose(&self, name: &AdaptorName) -> Result<Choice<'_>, (String, String)> {
+        let asked = Asked::of(name.version.as_deref());
+        let imported = self.0.iter().filter_map(|adaptor| {
+            let (package, version) = adaptor.package()?;
+            (package == name.name).then_some((version, adaptor))
+        });
+        let fitting = imported.filter(|(version, _)| asked.fits(version));
+        if let Some((_, newest)) = fitting.max_by(|(a, _), (b, _)| a.cmp(b)) {
+            return Ok(Choice::new(newest, asked.why_imported()));
         }
-        if let Some(found) = self.0.iter().find(|adaptor| adaptor.answers_to(name)) {
-            return Ok(Some(found));
-        }
-        let known: Vec<String> = self
+        let mut native = self
             .0
             .iter()
-            .flat_map(|a| a.adaptor.description().answers_to.clone())
-            .collect();
-        let help = format!(
-            "put a .wasm that answers to it into adaptors/ (for example adaptors/{}.wasm); here now: {COMMON}, {}",
-            name.short(),
-            known.join(", ")
-        );
-        Err((format!("no adaptor here answers to {}", name.name), help))
+            .filter(|adaptor| adaptor.adaptor.contents().is_none());
+        if let Some(found) = native.find(|adaptor| answers_to(adaptor, name, &asked)) {
+            return Ok(Choice::new(
+                found,
+                "a native adaptor that answers to the name",
+            ));
+        }
+        if [COMMON, COLLECTIONS].contains(&name.name.as_str()) {
+            let why = "the common operations inside the program";
+            return Ok(Choice { adaptor: None, why });
+        }
+        Err(self.nothing(name))
     }
+
+    fn nothing(&self, name: &AdaptorName) -> (String, String) {
+        let others = self.0.iter().filter_map(LoadedAdaptor::package);
+        let others: Vec<String> = others
+            .filter(|(package, _)| *package == name.name)
+            .map(|(_, version)| version.to_string())
+            .collect();
+        let known = self
+            .0
+            .iter()
+            .flat_map(|a| a.adaptor.description().answers_to.clone());
+        let mut known: Vec<String> = known.collect();
+        known.dedup();
+        let here = if others.is_empty() {
+            format!("here now: {COMMON}, {}", known.join(", "))
+        } else {
+            format!("imported is {}", others.join(" and "))
+        };
+        let help = format!(
+            "import it from npm: fonio adaptor import {name}; or put a .wasm that answers to it into adaptors/ (for example adaptors/{}.wasm); {here}",
+            name.short()
+        );
+        (format!("no adaptor here answers to {name}"), help)
+    }
+}
+
+/// An adaptor, and why a name means it.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// None for the common operations inside the program.
+    pub adaptor: Option<&'a LoadedAdaptor>,
+    /// A part of a sentence.
+    pub why: &'static str,
+}
+
+impl<'a> Choice<'a> {
+    fn new(adaptor: &'a LoadedAdaptor, why: &'static str) -> Choice<'a> {
+        Choice {
+            adaptor: Some(adaptor),
+            why,
+        }
+    }
+}
+
+/// Whether a native adaptor stands for what is asked: by its file's name, or by what it says, which may be a range
+/// (`@openfn/language-http@>=6`).
+fn answers_to(adaptor: &LoadedAdaptor, name: &AdaptorName, asked: &Asked) -> bool {
+    let said = adaptor.adaptor.description().answers_to.iter();
+    let mut said = said.filter_map(|said| said.parse::<AdaptorName>().ok());
+    adaptor.short_name() == name.short()
+        || said.any(|said| said.name == name.name && asked.within(said.version.as_deref()))
 }
 
 /// Changes when a file in `adaptors/` does. By size, time and inode, so that it costs no reading.

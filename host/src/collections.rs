@@ -16,7 +16,10 @@ pub struct StoredCollections {
 impl StoredCollections {
     /// The collections of these names.
     pub fn new(names: impl IntoIterator<Item = String>, store: Store) -> StoredCollections {
-        StoredCollections { names: names.into_iter().collect(), store }
+        StoredCollections {
+            names: names.into_iter().collect(),
+            store,
+        }
     }
 
     fn known(&self, collection: &str) -> Result<(), CollectionsError> {
@@ -48,7 +51,10 @@ impl Collections for StoredCollections {
     fn get<'a>(&'a self, collection: &'a str, key: &'a str) -> Later<'a, Option<String>> {
         Box::pin(async move {
             self.known(collection)?;
-            self.store.collection_item(collection, key).await.map_err(of_store)
+            self.store
+                .collection_item(collection, key)
+                .await
+                .map_err(of_store)
         })
     }
 
@@ -61,25 +67,44 @@ impl Collections for StoredCollections {
     ) -> Later<'a, Page> {
         Box::pin(async move {
             self.known(collection)?;
-            let found = self.store.collection_items(collection, filter(query), limit, cursor).await;
+            let found = self
+                .store
+                .collection_items(collection, filter(query), limit, cursor)
+                .await;
             let found = found.map_err(of_store)?;
-            let items = found.items.into_iter().map(|item| (item.key, item.value)).collect();
-            Ok(Page { items, cursor: found.cursor })
+            let items = found
+                .items
+                .into_iter()
+                .map(|item| (item.key, item.value))
+                .collect();
+            Ok(Page {
+                items,
+                cursor: found.cursor,
+            })
         })
     }
 
     fn set<'a>(&'a self, collection: &'a str, items: Vec<(String, String)>) -> Later<'a, ()> {
         Box::pin(async move {
             self.known(collection)?;
-            let items = items.into_iter().map(|(key, value)| Item { key, value }).collect();
-            self.store.set_collection_items(collection, items).await.map_err(of_store)
+            let items = items
+                .into_iter()
+                .map(|(key, value)| Item { key, value })
+                .collect();
+            self.store
+                .set_collection_items(collection, items)
+                .await
+                .map_err(of_store)
         })
     }
 
     fn remove<'a>(&'a self, collection: &'a str, query: Query) -> Later<'a, Vec<String>> {
         Box::pin(async move {
             self.known(collection)?;
-            let removed = self.store.remove_collection_items(collection, filter(query)).await;
+            let removed = self
+                .store
+                .remove_collection_items(collection, filter(query))
+                .await;
             removed.map_err(of_store)
         })
     }
@@ -108,7 +133,10 @@ impl PassingCollections {
 
 impl Collections for PassingCollections {
     fn get<'a>(&'a self, collection: &'a str, key: &'a str) -> Later<'a, Option<String>> {
-        let value = self.all().get(collection).and_then(|items| items.get(key).cloned());
+        let value = self
+            .all()
+            .get(collection)
+            .and_then(|items| items.get(key).cloned());
         Box::pin(async move { Ok(value) })
     }
 
@@ -128,12 +156,19 @@ impl Collections for PassingCollections {
     }
 
     fn set<'a>(&'a self, collection: &'a str, items: Vec<(String, String)>) -> Later<'a, ()> {
-        self.all().entry(collection.to_owned()).or_default().extend(items);
+        self.all()
+            .entry(collection.to_owned())
+            .or_default()
+            .extend(items);
         Box::pin(async { Ok(()) })
     }
 
     fn remove<'a>(&'a self, collection: &'a str, query: Query) -> Later<'a, Vec<String>> {
-        let keys: Vec<String> = self.fitting(collection, &query).into_iter().map(|(key, _)| key).collect();
+        let keys: Vec<String> = self
+            .fitting(collection, &query)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
         if let Some(items) = self.all().get_mut(collection) {
             items.retain(|key, _| !keys.contains(key));
         }

@@ -11,6 +11,7 @@ use fonio_store::Store;
 use tokio::sync::{Mutex, watch};
 
 use crate::adaptors::adaptor_files_stamp;
+use crate::collections::StoredCollections;
 use crate::live::Live;
 use crate::receiver::Intake;
 
@@ -136,7 +137,9 @@ impl Host {
             return Reload::Kept;
         };
         let old = self.live();
-        let live = Live::load(project, loaded.problems, &self.sandbox, old.as_deref()).await;
+        let names = project.collections.clone();
+        let mut live = Live::load(project, loaded.problems, &self.sandbox, old.as_deref()).await;
+        live.collections = Arc::new(StoredCollections::new(names, self.store.clone()));
         let errors = live
             .problems
             .iter()

@@ -3,7 +3,8 @@
 //! - [`cli`]: what a person types; `serve` puts the rest together.
 //! - [`host`]: what everything that serves shares; [`live`]: the project as it runs, with its [`adaptors`] and what was
 //!   [`authored`];
-//!   [`reload`]: how it changes.
+//!   [`reload`]: how it changes; [`collections`]: values that its jobs keep.
+//! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
@@ -14,8 +15,10 @@
 pub mod adaptors;
 pub mod authored;
 pub mod cli;
+pub mod collections;
 pub mod flow;
 pub mod host;
+pub mod import;
 pub mod live;
 pub mod receiver;
 pub mod reload;
@@ -23,4 +26,5 @@ pub mod repeater;
 pub mod runner;
 pub mod server;
 pub mod state;
+mod versions;
 mod wasm_file;

@@ -7,11 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fonio_project::{Job, Limits, Problem, Project, Severity};
-use fonio_sandbox::{CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure};
+use fonio_sandbox::{
+    Collections, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure,
+};
 use serde_json::Value;
 
 use crate::adaptors::Adaptors;
 use crate::authored::Authored;
+use crate::collections::PassingCollections;
 use crate::flow::Conditions;
 
 /// A project that runs.
@@ -26,6 +29,8 @@ pub struct Live {
     jobs: BTreeMap<String, LiveJob>,
     /// Of its edges.
     pub conditions: Conditions,
+    /// Those of its jobs: in memory, until a host gives it those of its store.
+    pub collections: Arc<dyn Collections>,
 }
 
 /// A job as it runs.
@@ -87,6 +92,7 @@ impl Live {
             adaptors,
             jobs,
             conditions,
+            collections: Arc::new(PassingCollections::default()),
         }
     }
 

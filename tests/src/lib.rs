@@ -4,6 +4,7 @@
 //! - [`Project`]: the files of a project, in a folder of its own; [`Host`]: `fonio serve` on it, until it is dropped.
 //! - [`Job`]: `fonio run` of one expression.
 //! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
+//! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
 //!
@@ -14,7 +15,9 @@ pub mod component;
 pub mod evil;
 mod far_side;
 mod host;
+mod imports;
 mod job;
+mod npm;
 mod places;
 mod program;
 mod project;
@@ -24,7 +27,9 @@ mod wait;
 pub use client::{Response, request};
 pub use far_side::{Answer, FarSide, Gate, Received};
 pub use host::Host;
+pub use imports::Package;
 pub use job::{Finished, Job};
+pub use npm::Npm;
 pub use places::{code_cache, fonio, guest, guests};
 pub use program::{Ended, Program};
 pub use project::Project;

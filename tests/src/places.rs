@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// The target directory. A test lies in `<target>/<profile>/deps`.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it is");
     test.ancestors()
         .nth(3)

@@ -35,6 +35,9 @@ const SOURCES: &[&str] = &[
     "adaptors",
 ];
 const TEST_GUESTS: &str = "tests/guests";
+/// Built twice: as `runtime`, and as `runtime-package` with the feature that names its other world.
+const RUNTIME: &str = "host/runtime";
+const PACKAGE_FEATURE: &str = "package";
 
 /// Builds the guests of `groups` that changed since last time. Those that fail do not stop the others; the error names
 /// them.
@@ -92,8 +95,11 @@ impl Group {
                 toolchain.insert(found)
             }
         };
-        let (built, complete) = self.compile(repo, &packages, toolchain, progress)?;
-        let failed = self.encode(repo, &packages, &built, progress);
+        let (built, complete) = self.compile(repo, &packages, None, toolchain, progress)?;
+        let mut failed = self.encode(repo, &packages, &built, progress);
+        if self == Group::Carried {
+            failed.extend(build_package_runtime(repo, &packages, toolchain, progress)?);
+        }
         if failed.is_empty() && complete {
             fs::write(&stamp_file, stamp)
                 .with_context(|| format!("could not write {}", stamp_file.display()))?;
@@ -128,7 +134,10 @@ impl Group {
     /// A stamp proves nothing once someone has emptied the folder.
     fn outputs_are_there(self, repo: &Repo) -> bool {
         let expected: Vec<PathBuf> = match self {
-            Group::Carried => carried_folders(repo),
+            Group::Carried => carried_folders(repo)
+                .into_iter()
+                .chain([PathBuf::from(package_runtime())])
+                .collect(),
             Group::Test => sorted(&repo.root.join(TEST_GUESTS).join("examples")),
         };
         let out = self.folder(repo);
@@ -159,11 +168,12 @@ impl Group {
         Ok(members)
     }
 
-    /// Runs cargo once for the whole group, and gives what it made and whether all of it was.
+    /// Runs cargo once for all of `packages`, and gives what it made and whether all of it was.
     fn compile(
         self,
         repo: &Repo,
         packages: &[Package],
+        feature: Option<&str>,
         toolchain: &Toolchain,
         progress: &Progress,
     ) -> anyhow::Result<(Vec<Built>, bool)> {
@@ -183,6 +193,7 @@ impl Group {
         for package in packages {
             cargo.args(["--package", &package.name]);
         }
+        cargo.args(feature.iter().flat_map(|feature| ["--features", feature]));
         let output = cargo
             .stderr(Stdio::inherit())
             .output()
@@ -252,11 +263,35 @@ impl Group {
     }
 }
 
+fn package_runtime() -> String {
+    format!("runtime-{PACKAGE_FEATURE}")
+}
+
+/// After `runtime` was made a component: both are one package, whose modules cargo leaves in one place.
+fn build_package_runtime(
+    repo: &Repo,
+    packages: &[Package],
+    toolchain: &Toolchain,
+    progress: &Progress,
+) -> anyhow::Result<Vec<String>> {
+    let folder = repo.root.join(RUNTIME);
+    let Some(package) = packages.iter().find(|package| package.folder == folder) else {
+        return Ok(vec![]);
+    };
+    let (package, feature) = (std::slice::from_ref(package), Some(PACKAGE_FEATURE));
+    let (mut built, _) = Group::Carried.compile(repo, package, feature, toolchain, progress)?;
+    for guest in &mut built {
+        guest.name = package_runtime();
+    }
+    let mut failed = Group::Carried.encode(repo, &[], &built, progress);
+    if built.is_empty() {
+        failed.push(package_runtime());
+    }
+    Ok(failed)
+}
+
 fn carried_folders(repo: &Repo) -> Vec<PathBuf> {
-    let mut folders = vec![
-        repo.root.join("host/runtime"),
-        repo.root.join("host/compiler"),
-    ];
+    let mut folders = vec![repo.root.join(RUNTIME), repo.root.join("host/compiler")];
     folders.extend(
         sorted(&repo.root.join("adaptors"))
             .into_iter()

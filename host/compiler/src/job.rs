@@ -72,6 +72,15 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Whether it is told which members a name has.
+    pub(crate) fn has_members(&self, namespace: &str) -> bool {
+        let member = |name: &&str| {
+            name.strip_prefix(namespace)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.known.iter().any(member)
+    }
+
     /// A name of the language or the runtime, unless an operation has it.
     pub(crate) fn is_builtin(&self, name: &str) -> bool {
         is_global(name) && !self.known.contains(name)

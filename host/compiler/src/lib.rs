@@ -68,7 +68,8 @@ pub struct Compiled {
     pub warnings: Vec<Problem>,
 }
 
-/// Compiles a job's source. `known` names every operation it can call: the common ones and its adaptor's.
+/// Compiles a job's source. `known` names every operation it can call: the common ones and its adaptor's; of a namespace
+/// also its members, as `http.get`.
 ///
 /// # Errors
 /// Every problem found, in order of position: never an empty list.
@@ -98,6 +99,7 @@ pub fn compile(source: &str, known: &[String]) -> Result<Compiled, Vec<Problem>>
     destructuring::mark(&job, &mut findings);
     thrown::mark(&job, &mut findings);
     names::check(&job, &mut findings);
+    names::check_members(&job, &mut findings);
     unused::warn(&job, &mut findings);
     findings.into_result(source)
 }

@@ -81,6 +81,28 @@ pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// Calls of what a namespace of the adaptor does not have: `http.gett('/')`.
+pub(crate) fn check_members(job: &Job<'_>, findings: &mut Findings<'_>) {
+    for node in job.semantic.nodes().iter() {
+        let AstKind::CallExpression(call) = node.kind() else {
+            continue;
+        };
+        let Expression::StaticMemberExpression(member) = call.callee.without_parentheses() else {
+            continue;
+        };
+        let (Expression::Identifier(_), Root::Free(namespace)) =
+            (&member.object, job.root(&member.object))
+        else {
+            continue;
+        };
+        let whole = format!("{namespace}.{}", member.property.name);
+        if job.has_members(namespace) && !job.known.contains(whole.as_str()) {
+            let (message, help) = unknown_operation(job, &whole);
+            findings.problem(member.span.start, message, help);
+        }
+    }
+}
+
 /// The message and the help for a name that is used as an operation.
 pub(crate) fn unknown_operation(job: &Job<'_>, name: &str) -> (String, Option<String>) {
     let message = if IN_COMMON.contains(&name) {

@@ -9,6 +9,7 @@ pub const COMMON_OPERATIONS: &[&str] = &[
     "assert",
     "beta",
     "chunk",
+    "collections",
     "combine",
     "composeNextState",
     "cursor",

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
-use rquickjs::{Ctx, Function, Object, Result, Value};
+use rquickjs::{Coerced, Ctx, Function, Object, Result, TypedArray, Value};
 
 use crate::host::{Host, Level};
+use crate::outside::{Outside, Request};
 use crate::text::well_formed;
 
 /// The global under which `host.js` finds the object. It takes it away at once.
@@ -34,7 +36,12 @@ impl Random {
     }
 }
 
-pub(crate) fn install(ctx: &Ctx<'_>, host: &Rc<dyn Host>, random: &Rc<Random>) -> Result<()> {
+pub(crate) fn install(
+    ctx: &Ctx<'_>,
+    host: &Rc<dyn Host>,
+    outside: Option<&Rc<dyn Outside>>,
+    random: &Rc<Random>,
+) -> Result<()> {
     let bindings = Object::new(ctx.clone())?;
 
     let to = Rc::clone(host);
@@ -45,6 +52,21 @@ pub(crate) fn install(ctx: &Ctx<'_>, host: &Rc<dyn Host>, random: &Rc<Random>) -
         })?,
     )?;
     bindings.set("invoke", invoke(ctx, host)?)?;
+    crate::collections::install(ctx, &bindings, host)?;
+
+    if let Some(outside) = outside {
+        let to = Rc::clone(outside);
+        bindings.set(
+            "send",
+            Function::new(
+                ctx.clone(),
+                move |id: u32, asked: Object<'_>| -> Result<()> {
+                    to.send(id, request(&asked)?);
+                    Ok(())
+                },
+            )?,
+        )?;
+    }
 
     let random = Rc::clone(random);
     bindings.set("random", Function::new(ctx.clone(), move || random.next())?)?;
@@ -59,6 +81,25 @@ fn severity(level: u8) -> Level {
         2 => Level::Warn,
         _ => Level::Error,
     }
+}
+
+/// From `{ method, url, headers: [[name, value]], body, timeoutMs }`.
+fn request(asked: &Object<'_>) -> Result<Request> {
+    let headers: Vec<Vec<Coerced<String>>> = asked.get("headers")?;
+    let pair = |header: Vec<Coerced<String>>| {
+        let mut parts = header.into_iter().map(|part| part.0);
+        Some((parts.next()?, parts.next()?))
+    };
+    let body: Option<TypedArray<'_, u8>> = asked.get("body")?;
+    let timeout_ms: f64 = asked.get("timeoutMs")?;
+    Ok(Request {
+        method: asked.get::<_, String>("method")?.to_ascii_uppercase(),
+        url: asked.get("url")?,
+        headers: headers.into_iter().filter_map(pair).collect(),
+        // SAFETY: no JavaScript runs while the bytes are copied.
+        body: body.map(|body| unsafe { body.as_bytes() }.unwrap_or_default().to_vec()),
+        timeout: Duration::from_millis(timeout_ms.max(0.0) as u64),
+    })
 }
 
 /// `invoke(operation, arguments, state)`: gives `{ data, response }`, or `{ failure: { code, message, details } }`.

@@ -6,7 +6,11 @@ use rquickjs::{Ctx, Function, IntoJs, Object, Result};
 
 use crate::host::{Failure, Host, ItemQuery};
 
-pub(crate) fn install(ctx: &Ctx<'_>, bindings: &Object<'_>, host: &Rc<dyn Host>) -> Result<()> {
+pub(crate) fn install<'js>(
+    ctx: &Ctx<'js>,
+    bindings: &Object<'js>,
+    host: &Rc<dyn Host>,
+) -> Result<()> {
     bindings.set("collectionGet", get(ctx, host)?)?;
     bindings.set("collectionList", list(ctx, host)?)?;
     bindings.set("collectionSet", set(ctx, host)?)?;
@@ -16,20 +20,37 @@ pub(crate) fn install(ctx: &Ctx<'_>, bindings: &Object<'_>, host: &Rc<dyn Host>)
 
 fn get<'js>(ctx: &Ctx<'js>, host: &Rc<dyn Host>) -> Result<Function<'js>> {
     let host = Rc::clone(host);
-    Function::new(ctx.clone(), move |ctx: Ctx<'js>, collection: String, key: String| {
-        answer(&ctx, host.collection_get(&collection, &key))
-    })
+    Function::new(
+        ctx.clone(),
+        move |ctx: Ctx<'js>, collection: String, key: String| {
+            answer(&ctx, host.collection_get(&collection, &key))
+        },
+    )
 }
 
 fn list<'js>(ctx: &Ctx<'js>, host: &Rc<dyn Host>) -> Result<Function<'js>> {
     let host = Rc::clone(host);
     Function::new(
         ctx.clone(),
-        move |ctx: Ctx<'js>, collection: String, keys: String, moments: Vec<Option<f64>>, limit: f64, cursor: Option<String>| {
+        move |ctx: Ctx<'js>,
+              collection: String,
+              keys: String,
+              moments: Vec<Option<f64>>,
+              limit: f64,
+              cursor: Option<String>| {
             let limit = limit.clamp(0.0, f64::from(u32::MAX)) as u32;
-            let page = host.collection_list(&collection, &query(keys, &moments), limit, cursor);
+            let page = host.collection_list(
+                &collection,
+                &query(keys, &moments),
+                limit,
+                cursor.as_deref(),
+            );
             let page = page.map(|page| {
-                let pairs: Vec<Vec<String>> = page.items.into_iter().map(|(key, value)| vec![key, value]).collect();
+                let pairs: Vec<Vec<String>> = page
+                    .items
+                    .into_iter()
+                    .map(|(key, value)| vec![key, value])
+                    .collect();
                 (pairs, page.cursor)
             });
             match page {
@@ -47,25 +68,43 @@ fn list<'js>(ctx: &Ctx<'js>, host: &Rc<dyn Host>) -> Result<Function<'js>> {
 
 fn set<'js>(ctx: &Ctx<'js>, host: &Rc<dyn Host>) -> Result<Function<'js>> {
     let host = Rc::clone(host);
-    Function::new(ctx.clone(), move |ctx: Ctx<'js>, collection: String, items: Vec<Vec<String>>| {
-        let pair = |item: Vec<String>| {
-            let mut parts = item.into_iter();
-            Some((parts.next()?, parts.next()?))
-        };
-        answer(&ctx, host.collection_set(&collection, items.into_iter().filter_map(pair).collect()))
-    })
+    Function::new(
+        ctx.clone(),
+        move |ctx: Ctx<'js>, collection: String, items: Vec<Vec<String>>| {
+            let pair = |item: Vec<String>| {
+                let mut parts = item.into_iter();
+                Some((parts.next()?, parts.next()?))
+            };
+            answer(
+                &ctx,
+                host.collection_set(&collection, items.into_iter().filter_map(pair).collect()),
+            )
+        },
+    )
 }
 
 fn remove<'js>(ctx: &Ctx<'js>, host: &Rc<dyn Host>) -> Result<Function<'js>> {
     let host = Rc::clone(host);
-    Function::new(ctx.clone(), move |ctx: Ctx<'js>, collection: String, keys: String, moments: Vec<Option<f64>>| {
-        answer(&ctx, host.collection_remove(&collection, &query(keys, &moments)))
-    })
+    Function::new(
+        ctx.clone(),
+        move |ctx: Ctx<'js>, collection: String, keys: String, moments: Vec<Option<f64>>| {
+            answer(
+                &ctx,
+                host.collection_remove(&collection, &query(keys, &moments)),
+            )
+        },
+    )
 }
 
 /// The moments in the order of `collections.js`.
 fn query(keys: String, moments: &[Option<f64>]) -> ItemQuery {
-    let moment = |at: usize| moments.get(at).copied().flatten().map(|ms| ms.max(0.0) as u64);
+    let moment = |at: usize| {
+        moments
+            .get(at)
+            .copied()
+            .flatten()
+            .map(|ms| ms.max(0.0) as u64)
+    };
     ItemQuery {
         keys,
         created_before: moment(0),
@@ -76,7 +115,10 @@ fn query(keys: String, moments: &[Option<f64>]) -> ItemQuery {
 }
 
 /// `{ data }`, or `{ failure: { code, message } }`.
-fn answer<'js, T: IntoJs<'js>>(ctx: &Ctx<'js>, answered: std::result::Result<T, Failure>) -> Result<Object<'js>> {
+fn answer<'js, T: IntoJs<'js>>(
+    ctx: &Ctx<'js>,
+    answered: std::result::Result<T, Failure>,
+) -> Result<Object<'js>> {
     let result = Object::new(ctx.clone())?;
     match answered {
         Ok(data) => result.set("data", data)?,

@@ -7,11 +7,12 @@ use rquickjs::{
 };
 
 use crate::bindings::{self, Random};
-use crate::event_loop::{Outcome, drive};
+use crate::event_loop::{EventLoop, Outcome};
 use crate::host::Host;
-use crate::library;
+use crate::outside::Outside;
 use crate::rejections::Rejections;
 use crate::report::{JobError, Problem, innermost};
+use crate::{library, package};
 
 /// How deep scripts may recurse, measured on the stack that the linker gives a guest: about 950 calls of a function.
 ///
@@ -54,10 +55,11 @@ pub struct Engine {
     random: Rc<Random>,
     rejections: Rc<Rejections>,
     host: Rc<dyn Host>,
-    _runtime: Runtime,
+    outside: Option<Rc<dyn Outside>>,
+    runtime: Runtime,
 }
 
-/// The engine or its library did not start.
+/// The engine, its library or the package did not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
@@ -68,16 +70,44 @@ impl Engine {
     /// # Errors
     /// If memory does not suffice.
     pub fn new(host: impl Host + 'static) -> Result<Self, StartError> {
+        Self::start(Rc::new(host), None)
+    }
+
+    /// The same with a package in it, whose exports stand before the common operations; gives their names as JSON: of
+    /// each function the number of its parameters, of each namespace an object of the same kind. Calls nothing of
+    /// `host` or `outside`, unless the package does while it loads.
+    ///
+    /// # Errors
+    /// If the package is not a module that loads.
+    pub fn for_package(
+        host: impl Host + 'static,
+        outside: impl Outside + 'static,
+        source: &str,
+    ) -> Result<(Self, String), StartError> {
+        let outside: Rc<dyn Outside> = Rc::new(outside);
+        let engine = Self::start(Rc::new(host), Some(Rc::clone(&outside)))?;
+        let exports = engine.context.with(|ctx| {
+            let load = || {
+                let library = engine.library.clone().restore(&ctx)?;
+                package::load(&ctx, &library, &outside, source)
+            };
+            load()
+                .catch(&ctx)
+                .map_err(|error| StartError(error.to_string()))
+        })?;
+        engine.settle_down();
+        Ok((engine, exports))
+    }
+
+    fn start(host: Rc<dyn Host>, outside: Option<Rc<dyn Outside>>) -> Result<Self, StartError> {
         let start_error = |error: rquickjs::Error| StartError(error.to_string());
         let runtime = Runtime::new().map_err(start_error)?;
         runtime.set_max_stack_size(STACK_MAX_BYTES);
-        runtime.set_gc_threshold(GC_THRESHOLD_BYTES);
         let context = Context::full(&runtime).map_err(start_error)?;
-        let host: Rc<dyn Host> = Rc::new(host);
         let random = Rc::new(Random::default());
         let library = context.with(|ctx| {
             let load = || {
-                bindings::install(&ctx, &host, &random)?;
+                bindings::install(&ctx, &host, outside.as_ref(), &random)?;
                 Ok(Persistent::save(&ctx, library::load(&ctx)?))
             };
             load()
@@ -85,15 +115,24 @@ impl Engine {
                 .map_err(|error| StartError(error.to_string()))
         })?;
         let rejections = Rejections::track(&runtime);
-        runtime.run_gc();
-        Ok(Self {
+        let engine = Self {
             library,
             context,
             random,
             rejections,
             host,
-            _runtime: runtime,
-        })
+            outside,
+            runtime,
+        };
+        engine.settle_down();
+        Ok(engine)
+    }
+
+    /// Collects what loading left behind; what remains is not a step's garbage.
+    fn settle_down(&self) {
+        self.runtime.run_gc();
+        let kept = usize::try_from(self.runtime.memory_usage().malloc_size).unwrap_or(0);
+        self.runtime.set_gc_threshold(kept + GC_THRESHOLD_BYTES);
     }
 
     /// Compiles a module, as the job compiler wrote it, to bytecode for [`Engine::run`].
@@ -128,6 +167,7 @@ impl Engine {
             let run = Run {
                 ctx: ctx.clone(),
                 host: &*self.host,
+                outside: self.outside.as_deref(),
             };
             run.job(&self.library, job)
                 .catch(&ctx)
@@ -142,6 +182,7 @@ impl Engine {
 struct Run<'js, 'engine> {
     ctx: Ctx<'js>,
     host: &'engine dyn Host,
+    outside: Option<&'engine dyn Outside>,
 }
 
 impl<'js> Run<'js, '_> {
@@ -182,10 +223,10 @@ impl<'js> Run<'js, '_> {
         module: Module<'js>,
     ) -> rquickjs::Result<Object<'js>> {
         let execute: Function<'js> = library.get("execute")?;
-        let timers: Object<'js> = library.get("timers")?;
+        let events = EventLoop::new(library, self.host, self.outside)?;
         let (module, evaluation) = module.eval()?;
         let report: Promise<'js> = execute.call((evaluation, module.namespace()?))?;
-        match drive(&self.ctx, self.host, &timers, &report)? {
+        match events.drive(&report)? {
             Outcome::Settled => report.finish(),
             Outcome::Stuck => library.get::<_, Function<'js>>("stuck")?.call(()),
         }

@@ -34,11 +34,58 @@ pub struct Failure {
     pub details: String,
 }
 
+/// Which items of a collection; times are milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemQuery {
+    /// A key, in which `*` stands for any characters.
+    pub keys: String,
+    /// Made before this time.
+    pub created_before: Option<u64>,
+    /// Made at this time or after.
+    pub created_after: Option<u64>,
+    /// Changed before this time.
+    pub updated_before: Option<u64>,
+    /// Changed at this time or after.
+    pub updated_after: Option<u64>,
+}
+
+/// A part of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ItemPage {
+    /// Keys, and values as JSON.
+    pub items: Vec<(String, String)>,
+    /// Where the next part begins.
+    pub cursor: Option<String>,
+}
+
 /// The imports of the world `runtime`. None is called by [`Engine::new`](crate::Engine::new), because a snapshot is
 /// taken after it.
 pub trait Host {
     /// Calls an operation of the step's adaptor; `arguments` is a JSON array, `state` a JSON object.
     fn invoke(&self, operation: &str, arguments: &str, state: &str) -> Result<Reply, Failure>;
+
+    /// A value of a collection, as JSON.
+    fn collection_get(&self, collection: &str, key: &str) -> Result<Option<String>, Failure>;
+
+    /// Items of a collection in the order of their keys, at most `limit` of them, after `cursor`.
+    fn collection_list(
+        &self,
+        collection: &str,
+        query: &ItemQuery,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<ItemPage, Failure>;
+
+    /// Sets keys to values, all or none.
+    fn collection_set(&self, collection: &str, items: Vec<(String, String)>)
+    -> Result<(), Failure>;
+
+    /// Removes items, and tells their keys.
+    fn collection_remove(
+        &self,
+        collection: &str,
+        query: &ItemQuery,
+    ) -> Result<Vec<String>, Failure>;
 
     /// Seeds `Math.random` for one run.
     fn random_seed(&self) -> u64;

@@ -8,24 +8,34 @@
 //!
 //! - [`host`]: the imports, as a trait.
 //! - [`engine`]: `compile` and `run`.
-//! - `event_loop`: promises and timers, driven until a run settles.
-//! - `bindings`: the few host functions that the library sees.
+//! - [`outside`]: the imports of the runtime for packages, as a trait.
+//! - `package`: a package from npm in the engine, beside or instead of an adaptor of the host's.
+//! - `event_loop`: promises, timers and requests, driven until a run settles.
+//! - `bindings` and `collections`: the few host functions that the library sees.
 //! - `rejections`: promises that failed while nothing waited for them.
 //! - `report`: how a thrown value becomes a [`JobError`].
 //! - `library`: the JavaScript that jobs see (`src/library/*.js`); `start.js` says which file owns what.
-//! - `guest`: the glue to the world `runtime`, in the WebAssembly build only.
+//! - [`natives`]: what npm packages need of their host and no import gives.
+//! - `guest`: the glue to the world `runtime`, or with the feature `package` to `package-runtime`; `wasi`: the outside by
+//!   `wasi:http`. Both in the WebAssembly build only.
 
 mod bindings;
+mod collections;
 pub mod engine;
 mod event_loop;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 pub mod host;
 mod library;
+pub mod natives;
+pub mod outside;
+mod package;
 mod rejections;
 mod report;
 mod text;
+#[cfg(all(target_arch = "wasm32", feature = "package"))]
+mod wasi;
 
-pub use engine::{Engine, Job, Operation};
-pub use host::{Failure, Host, Level, Reply};
+pub use engine::{Engine, Job, Operation, StartError};
+pub use host::{Failure, Host, ItemPage, ItemQuery, Level, Reply};
 pub use report::{JobError, Position, Problem};

@@ -1,7 +1,8 @@
 //! The JavaScript that jobs see, as ES modules that are declared in the order of their imports.
 
+use rquickjs::module::Declared;
 use rquickjs::promise::PromiseState;
-use rquickjs::{Ctx, Error, Module, Object, Result};
+use rquickjs::{Ctx, Error, Exception, Module, Object, Result};
 
 macro_rules! modules {
     ($($name:literal),+ $(,)?) => {
@@ -27,7 +28,10 @@ const MODULES: &[(&str, &str)] = modules![
     "cursor",
     "csv",
     "util",
+    "collections",
     "adaptor",
+    "network",
+    "package",
     "run",
     "start",
 ];
@@ -38,10 +42,19 @@ pub(crate) fn load<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     for (name, source) in MODULES {
         last = Some(Module::declare(ctx.clone(), *name, *source)?);
     }
-    let (module, promise) = last.ok_or(Error::Unknown)?.eval()?;
+    evaluated(ctx, last.ok_or(Error::Unknown)?)
+}
+
+/// Evaluates a module that waits for nothing, and gives what it exports.
+pub(crate) fn evaluated<'js>(ctx: &Ctx<'js>, module: Module<'js, Declared>) -> Result<Object<'js>> {
+    let (module, promise) = module.eval()?;
     while ctx.execute_pending_job() {}
     match promise.state() {
         PromiseState::Resolved => module.namespace(),
+        PromiseState::Pending => Err(Exception::throw_message(
+            ctx,
+            "it waits for something while it loads, and nothing runs then",
+        )),
         // `result` of a rejected promise is the error that rejected it.
         _ => promise
             .result::<()>()

@@ -337,6 +337,27 @@ mod errors {
     }
 
     #[test]
+    fn the_causes_of_an_error_are_told_where_its_message_does_not_tell_them() {
+        let message = |thrown: &str| {
+            error_of(
+                &operations(&[&format!("fn(() => {{ throw {thrown}; }})")]),
+                "{}",
+            )
+            .message
+        };
+        let cause = "new Error('far', { cause: new Error('gone') })";
+        assert_eq!(
+            message(&format!("new Error('no', {{ cause: {cause} }})")),
+            "no: far: gone"
+        );
+        assert_eq!(
+            message("new Error('no: gone', { cause: new Error('gone') })"),
+            "no: gone"
+        );
+        assert_eq!(message("(e => (e.cause = e))(new Error('round'))"), "round");
+    }
+
+    #[test]
     fn an_error_in_a_timer_fails_the_job() {
         let module = operations(&[
             "fn(s => new Promise(() => setTimeout(() => { throw new TypeError('late') }, 5)))",

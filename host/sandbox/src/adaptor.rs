@@ -1,75 +1,24 @@
 //! Adaptors: loaded once, described once, instantiated afresh for each step that calls one.
+//!
+//! There are two shapes, told apart by what they export: a component that exports operations, which describes itself when
+//! asked; and a package from npm in an expression runtime of its own, whose description stands in its file.
 
 use std::sync::Arc;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 use wasmtime::{Engine, Store};
 
 use crate::bindings::adaptor::exports::fonio::operations::operations as wit;
 use crate::bindings::adaptor::{Adaptor as Instance, AdaptorPre};
+use crate::capabilities::collections::StepCollections;
 use crate::capabilities::http::Egress;
-use crate::capabilities::http::step::Refusals;
+use crate::capabilities::http::step::{Refusals, StepHttp};
 use crate::capabilities::log::StepLog;
 use crate::code::CodeError;
-use crate::guest::{AdaptorState, store};
+use crate::description::Description;
+use crate::guest::{AdaptorState, Linkers, store};
 use crate::meter::{LimitHit, Meter};
-
-/// What an adaptor says about itself.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Description {
-    /// Short name.
-    pub name: String,
-    /// Its own version.
-    pub version: String,
-    /// What it is for.
-    pub docs: String,
-    /// What a job can call.
-    pub operations: Vec<Operation>,
-    /// JSON Schema of its credential.
-    pub credential_schema: serde_json::Value,
-    /// OpenFn package names it stands for.
-    pub answers_to: Vec<String>,
-    /// Capabilities it wants.
-    pub wants: Vec<String>,
-}
-
-/// One operation.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Operation {
-    /// As a job calls it.
-    pub name: String,
-    /// What it does.
-    pub docs: String,
-    /// In order.
-    pub parameters: Vec<Parameter>,
-}
-
-impl Operation {
-    /// The fields of its last parameter, if that is an object of options.
-    pub(crate) fn options(&self) -> Vec<String> {
-        let last = self
-            .parameters
-            .last()
-            .filter(|parameter| parameter.optional);
-        let fields = last.and_then(|parameter| parameter.schema["properties"].as_object());
-        fields
-            .map(|fields| fields.keys().cloned().collect())
-            .unwrap_or_default()
-    }
-}
-
-/// One parameter of an operation.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Parameter {
-    /// For people; arguments go by position.
-    pub name: String,
-    /// What it means.
-    pub docs: String,
-    /// JSON Schema of the value.
-    pub schema: serde_json::Value,
-    /// May be left out.
-    pub optional: bool,
-}
+use crate::package::{Contents, Package, PackageCode};
 
 /// Why a file is not an adaptor that this host can run.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +41,9 @@ pub enum AdaptorError {
     /// It exports something of that name and another shape.
     #[error("it does not fit the contract `fonio:operations/operations@1.0.0`: {0}")]
     Contract(String),
+    /// It is an expression runtime, and what it says about the package in it cannot be read.
+    #[error("{0}. `fonio adaptor import` makes such files from npm packages")]
+    Package(String),
     /// It failed to describe itself.
     #[error("its `describe` failed: {0}")]
     Describe(String),
@@ -104,7 +56,15 @@ const OFFERS: &str = "Offered are fonio:log 1.0, wasi:http 0.2 and plain WASI 0.
 pub struct Adaptor {
     description: Description,
     imports: Vec<String>,
-    pre: AdaptorPre<AdaptorState>,
+    pub(crate) code: Code,
+}
+
+/// How a job reaches an adaptor's operations.
+pub(crate) enum Code {
+    /// In a store of its own, call by call.
+    Operations(AdaptorPre<AdaptorState>),
+    /// In the job's own JavaScript engine, which is the package's.
+    Package(PackageCode),
 }
 
 impl std::fmt::Debug for Adaptor {
@@ -118,37 +78,36 @@ impl std::fmt::Debug for Adaptor {
 }
 
 impl Adaptor {
-    /// Links the component and asks it to describe itself, within `meter` and without any network.
+    /// Links the component and has it described: a package by its section, an adaptor of operations by asking it, within
+    /// `meter` and without any network.
     pub(crate) async fn load(
         engine: &Engine,
-        linker: &Linker<AdaptorState>,
+        linkers: &Linkers,
         component: &Component,
+        wasm: &[u8],
         meter: &Arc<Meter>,
     ) -> Result<Adaptor, AdaptorError> {
         let imports = interfaces(component, engine);
-        require_operations(component, engine)?;
-        let pre = linker
+        if shape(component, engine)? == Shape::Package {
+            let package = Package::read(wasm)?;
+            let code = PackageCode::link(&linkers.package, component, package.contents)
+                .map_err(|error| missing(&imports, &error))?;
+            return Ok(Adaptor {
+                description: package.description,
+                imports,
+                code: Code::Package(code),
+            });
+        }
+        let pre = linkers
+            .adaptor
             .instantiate_pre(component)
             .map_err(|error| missing(&imports, &error))?;
         let pre =
             AdaptorPre::new(pre).map_err(|error| AdaptorError::Contract(format!("{error:#}")))?;
-        let describe = describe(engine, &pre, Arc::clone(meter));
-        let description = tokio::time::timeout(
-            meter.limits().wall_time,
-            crate::meter::Metered::new(Arc::clone(meter), describe),
-        )
-        .await
-        .map_err(|_| {
-            let hit = meter.record("wall_time");
-            AdaptorError::Describe(format!(
-                "it met a limit of loading: the limit `{}` is {}",
-                hit.name, hit.value
-            ))
-        })??;
         Ok(Adaptor {
-            description,
+            description: described(engine, &pre, meter).await?,
             imports,
-            pre,
+            code: Code::Operations(pre),
         })
     }
 
@@ -162,28 +121,28 @@ impl Adaptor {
         &self.imports
     }
 
-    /// A fresh instance, for one step.
-    pub(crate) async fn instantiate(
-        &self,
-        engine: &Engine,
-        meter: &Arc<Meter>,
-        log: &StepLog,
-        egress: &Egress,
-    ) -> wasmtime::Result<LiveAdaptor> {
-        let refusals = Refusals::default();
-        let state = AdaptorState::new(
-            Arc::clone(meter),
-            log.clone(),
-            egress.clone(),
-            refusals.clone(),
-        );
-        let mut store = store(engine, state, |state| &mut state.limiter);
-        let instance = self.pre.instantiate_async(&mut store).await?;
-        Ok(LiveAdaptor {
-            store,
-            instance,
-            refusals,
-        })
+    /// What is in it, if it is a package of the JavaScript world in an expression runtime of its own.
+    pub fn contents(&self) -> Option<&Contents> {
+        self.package().map(|package| &package.contents)
+    }
+
+    /// The package, if it is one.
+    pub(crate) fn package(&self) -> Option<&PackageCode> {
+        match &self.code {
+            Code::Operations(_) => None,
+            Code::Package(package) => Some(package),
+        }
+    }
+
+    /// Every name that a job may call: of a namespace also its members, as `http.get`.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match &self.code {
+            Code::Operations(_) => {
+                let operations = self.description.operations.iter();
+                operations.map(|operation| operation.name.clone()).collect()
+            }
+            Code::Package(package) => package.contents.exports.names(),
+        }
     }
 }
 
@@ -195,6 +154,28 @@ pub(crate) struct LiveAdaptor {
 }
 
 impl LiveAdaptor {
+    /// A fresh instance, for one step.
+    pub async fn start(
+        pre: &AdaptorPre<AdaptorState>,
+        engine: &Engine,
+        meter: &Arc<Meter>,
+        log: &StepLog,
+        egress: &Egress,
+        collections: &StepCollections,
+    ) -> wasmtime::Result<LiveAdaptor> {
+        let refusals = Refusals::default();
+        let hooks = StepHttp::new(egress.clone(), Arc::clone(meter), refusals.clone());
+        let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks);
+        state.collections = collections.clone();
+        let mut store = store(engine, state, |state| &mut state.limiter);
+        let instance = pre.instantiate_async(&mut store).await?;
+        Ok(LiveAdaptor {
+            store,
+            instance,
+            refusals,
+        })
+    }
+
     pub async fn invoke(
         &mut self,
         operation: String,
@@ -216,23 +197,31 @@ fn interfaces(component: &Component, engine: &Engine) -> Vec<String> {
         .collect()
 }
 
-fn require_operations(component: &Component, engine: &Engine) -> Result<(), AdaptorError> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Operations,
+    Package,
+}
+
+fn shape(component: &Component, engine: &Engine) -> Result<Shape, AdaptorError> {
     let exports: Vec<String> = component
         .component_type()
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    if exports
-        .iter()
-        .any(|name| name.starts_with("fonio:operations/operations@1."))
-    {
-        return Ok(());
+    let has = |interface: &str| exports.iter().any(|name| name.starts_with(interface));
+    if has("fonio:operations/operations@1.") {
+        Ok(Shape::Operations)
+    } else if has("fonio:expression/engine@1.") {
+        Ok(Shape::Package)
+    } else {
+        Err(AdaptorError::Exports { exports })
     }
-    Err(AdaptorError::Exports { exports })
 }
 
 /// Packages of which the host offers every interface.
-const OFFERED: [&str; 8] = [
+const OFFERED: [&str; 9] = [
+    "fonio:expression/",
     "fonio:log/",
     "wasi:http/",
     "wasi:io/",
@@ -258,6 +247,24 @@ fn missing(imports: &[String], error: &wasmtime::Error) -> AdaptorError {
     }
 }
 
+/// Asks within the limits of loading.
+async fn described(
+    engine: &Engine,
+    pre: &AdaptorPre<AdaptorState>,
+    meter: &Arc<Meter>,
+) -> Result<Description, AdaptorError> {
+    let describe = describe(engine, pre, Arc::clone(meter));
+    let metered = crate::meter::Metered::new(Arc::clone(meter), describe);
+    let described = tokio::time::timeout(meter.limits().wall_time, metered).await;
+    described.map_err(|_| {
+        let hit = meter.record("wall_time");
+        AdaptorError::Describe(format!(
+            "it met a limit of loading: the limit `{}` is {}",
+            hit.name, hit.value
+        ))
+    })?
+}
+
 async fn describe(
     engine: &Engine,
     pre: &AdaptorPre<AdaptorState>,
@@ -266,7 +273,8 @@ async fn describe(
     let failed = |error: wasmtime::Error| AdaptorError::Describe(trap_reason(&error, None));
     let egress = Egress::new(fonio_project::Grants::default());
     let log = StepLog::new(meter.limits().log_bytes);
-    let state = AdaptorState::new(meter, log, egress, Refusals::default());
+    let hooks = StepHttp::new(egress, Arc::clone(&meter), Refusals::default());
+    let state = AdaptorState::new(meter, log, hooks);
     let mut store = store(engine, state, |state| &mut state.limiter);
     let instance = pre.instantiate_async(&mut store).await.map_err(failed)?;
     let said = instance
@@ -290,57 +298,4 @@ pub(crate) fn trap_reason(error: &wasmtime::Error, hit: Option<LimitHit>) -> Str
         return trap.to_string();
     }
     error.root_cause().to_string()
-}
-
-fn schema(of: &str, json: &str) -> Result<serde_json::Value, AdaptorError> {
-    serde_json::from_str(json)
-        .map_err(|error| AdaptorError::Describe(format!("the schema of {of} is not JSON: {error}")))
-}
-
-impl TryFrom<wit::Description> for Description {
-    type Error = AdaptorError;
-
-    fn try_from(said: wit::Description) -> Result<Description, AdaptorError> {
-        let operations = said
-            .operations
-            .into_iter()
-            .map(Operation::try_from)
-            .collect::<Result<_, _>>()?;
-        let credential_schema = schema("the credential", &said.credential_schema)?;
-        Ok(Description {
-            name: said.name,
-            version: said.version,
-            docs: said.docs,
-            operations,
-            credential_schema,
-            answers_to: said.answers_to,
-            wants: said.wants,
-        })
-    }
-}
-
-impl TryFrom<wit::Operation> for Operation {
-    type Error = AdaptorError;
-
-    fn try_from(said: wit::Operation) -> Result<Operation, AdaptorError> {
-        let name = said.name;
-        let parameters = said
-            .parameters
-            .into_iter()
-            .map(|parameter| {
-                let schema = schema(&format!("{name}({})", parameter.name), &parameter.schema)?;
-                Ok(Parameter {
-                    name: parameter.name,
-                    docs: parameter.docs,
-                    schema,
-                    optional: parameter.optional,
-                })
-            })
-            .collect::<Result<_, AdaptorError>>()?;
-        Ok(Operation {
-            name,
-            docs: said.docs,
-            parameters,
-        })
-    }
 }

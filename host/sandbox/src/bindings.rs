@@ -7,16 +7,20 @@
 /// Adaptors: any component that exports `fonio:operations/operations`.
 pub mod adaptor {
     wasmtime::component::bindgen!({
-        path: ["../../wit/log", "../../wit/operations"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/operations"],
         inline: "
             package fonio:host-adaptor;
             world adaptor {
+                import fonio:collections/collections@1.0.0;
                 import fonio:log/log@1.0.0;
                 export fonio:operations/operations@1.0.0;
             }
         ",
         world: "fonio:host-adaptor/adaptor",
-        imports: { default: trappable },
+        imports: {
+            "fonio:collections/collections@1.0.0": async | trappable,
+            default: trappable,
+        },
         exports: { default: async },
     });
 }
@@ -24,7 +28,7 @@ pub mod adaptor {
 /// The expression runtime, after its snapshot was taken (so without `initialize`).
 pub mod expression {
     wasmtime::component::bindgen!({
-        path: ["../../wit/log", "../../wit/expression"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
         inline: "
             package fonio:host-expression;
             world expression {
@@ -41,6 +45,21 @@ pub mod expression {
         },
         exports: { default: async },
         with: { "fonio:log/log": super::adaptor::fonio::log::log },
+    });
+}
+
+/// What the runtime for packages asks of the child that snapshots it.
+pub mod package {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
+        inline: "
+            package fonio:host-package;
+            world child {
+                import fonio:expression/loading@1.0.0;
+            }
+        ",
+        world: "fonio:host-package/child",
+        imports: { default: trappable },
     });
 }
 

@@ -7,14 +7,12 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use sha2::{Digest, Sha256};
-use tokio::process::Command;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::compile::{Shape, engine_fingerprint};
+use crate::compile::{Shape, engine_fingerprint, run_child};
 
 /// Why a `.wasm` file could not be made into code.
 #[derive(Debug, thiserror::Error)]
@@ -135,44 +133,17 @@ impl CodeCache {
         };
         let source = temporary(&self.folder, wasm).map_err(unusable)?;
         let output = source.path().with_extension("out");
-        let child = Command::new(&self.compiler)
-            .arg("compile-guest")
-            .args([
-                shape.name().as_ref(),
-                source.path().as_os_str(),
-                output.as_os_str(),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .env_clear()
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(|error| {
-                CodeError::Compile(format!(
-                    "{} did not start: {error}",
-                    self.compiler.display()
-                ))
-            })?;
-        if !child.status.success() {
+        let arguments = [
+            "compile-guest".as_ref(),
+            shape.name().as_ref(),
+            source.path().as_os_str(),
+            output.as_os_str(),
+        ];
+        if let Err(complaint) = run_child(&self.compiler, &arguments).await {
             let _ = fs::remove_file(&output);
-            return Err(CodeError::Compile(complaint(&child)));
+            return Err(CodeError::Compile(complaint));
         }
         fs::rename(&output, path).map_err(unusable)
-    }
-}
-
-/// What the child said last, or how it ended if it had no time to say anything.
-fn complaint(child: &std::process::Output) -> String {
-    let said = String::from_utf8_lossy(&child.stderr);
-    match said.trim() {
-        "" => format!(
-            "the compiler ended with {}; its limits are {}",
-            child.status,
-            crate::compile::CHILD_LIMITS
-        ),
-        said => said.chars().take(2000).collect(),
     }
 }
 

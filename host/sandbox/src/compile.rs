@@ -1,15 +1,18 @@
 //! The compile child: reads one guest, writes its code, and may use no more than it was given.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use sha2::{Digest, Sha256};
+use tokio::process::Command;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wizer::Wizer;
 
-use crate::engine::{Allocation, engine};
+use crate::engine::{Allocation, FIBER_STACK_BYTES, WASM_STACK_BYTES, engine};
 use crate::expression::{RuntimeImports, link_runtime};
 
 /// The child's address space. Compiling 1 MB of guest took 77 MB; single functions have been seen to take gigabytes.
@@ -17,7 +20,7 @@ const CHILD_MEMORY_BYTES: u64 = 4 << 30;
 /// The child's CPU time. The largest guest of ours takes 10 s on a busy core; Python components take half a minute.
 const CHILD_CPU_SECONDS: u64 = 300;
 /// The same, as a sentence part.
-pub(crate) const CHILD_LIMITS: &str = "4 GiB of memory and 300 s of CPU time";
+const CHILD_LIMITS: &str = "4 GiB of memory and 300 s of CPU time";
 
 /// What kind of guest a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +63,41 @@ pub(crate) fn engine_fingerprint(engine: &Engine) -> String {
     )
 }
 
+/// Runs `PROGRAM ARGUMENTS` to its end and gives what it printed; its error is what it said last, or how it ended if it
+/// had no time to say anything.
+pub(crate) async fn run_child(program: &Path, arguments: &[&OsStr]) -> Result<String, String> {
+    let child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .env_clear()
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| format!("{} did not start: {error}", program.display()))?;
+    if child.status.success() {
+        return Ok(String::from_utf8_lossy(&child.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&child.stderr);
+    Err(match said.trim() {
+        "" => format!(
+            "the child ended with {}; its limits are {CHILD_LIMITS}",
+            child.status
+        ),
+        said => {
+            let said = said.strip_prefix("error: ").unwrap_or(said);
+            said.chars().take(2000).collect()
+        }
+    })
+}
+
 /// The child's main: compiles `source` to `output`. Its error is for the parent to show.
 ///
 /// # Errors
 /// When the file cannot be read, is no valid component, or cannot be snapshotted.
 pub fn compile_guest(shape: Shape, source: &Path, output: &Path) -> anyhow::Result<()> {
-    limit(Resource::As, CHILD_MEMORY_BYTES)?;
-    limit(Resource::Cpu, CHILD_CPU_SECONDS)?;
-    limit(Resource::Core, 0)?;
+    limit_child()?;
     let mut wasm = fs::read(source)?;
     if shape == Shape::Snapshot {
         wasm = snapshot(&wasm)?;
@@ -75,6 +105,13 @@ pub fn compile_guest(shape: Shape, source: &Path, output: &Path) -> anyhow::Resu
     let code = engine(Allocation::OnDemand)?.precompile_component(&wasm)?;
     fs::write(output, code)?;
     Ok(())
+}
+
+/// Limits this process, which is a child made for one piece of work, for good.
+pub(crate) fn limit_child() -> anyhow::Result<()> {
+    limit(Resource::As, CHILD_MEMORY_BYTES)?;
+    limit(Resource::Cpu, CHILD_CPU_SECONDS)?;
+    limit(Resource::Core, 0)
 }
 
 fn limit(resource: Resource, value: u64) -> anyhow::Result<()> {
@@ -88,22 +125,32 @@ fn limit(resource: Resource, value: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the runtime's `initialize` and gives a component whose memory starts out as that left it.
-fn snapshot(wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// What a runtime exports for its snapshot.
+pub(crate) const INITIALIZE: &str = "initialize";
+
+/// The engine that runs `initialize`.
+pub(crate) fn snapshot_config() -> Config {
     let mut config = Config::new();
     // This code runs once, for milliseconds: compile it quickly. Small reservations fit the child's address space.
     config
         .cranelift_opt_level(wasmtime::OptLevel::None)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
         .memory_reservation(1 << 20)
         .memory_guard_size(64 << 10)
         .concurrency_support(false);
-    let engine = Engine::new(&config)?;
+    config
+}
+
+/// Runs the runtime's `initialize` and gives a component whose memory starts out as that left it.
+fn snapshot(wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let engine = Engine::new(&snapshot_config())?;
     let mut linker = Linker::<RuntimeImports>::new(&engine);
-    link_runtime(&mut linker)?;
+    link_runtime(&mut linker, |imports| imports)?;
     let mut store = Store::new(&engine, RuntimeImports::silent());
     let mut wizer = Wizer::new();
     // The component goes on naming its export; without it the snapshot would not be a valid component.
-    wizer.init_func("initialize").keep_init_func(true);
+    wizer.init_func(INITIALIZE).keep_init_func(true);
     let (snapshot, _) = tokio::runtime::Builder::new_current_thread()
         .build()?
         .block_on(

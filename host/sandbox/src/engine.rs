@@ -13,10 +13,10 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(10);
 
 /// The wasm stack. QuickJS bounds its own recursion at 256 KiB of its stack, about 950 calls; the frames of the engine
 /// itself take up to sixteen times that, so that a deep script gets a JavaScript error and not a trap.
-const WASM_STACK_BYTES: usize = 4 << 20;
+pub(crate) const WASM_STACK_BYTES: usize = 4 << 20;
 /// A step's fiber: the wasm stack and room for the host functions called from it. Address space; pages are touched as
 /// they are needed.
-const FIBER_STACK_BYTES: usize = 5 << 20;
+pub(crate) const FIBER_STACK_BYTES: usize = 5 << 20;
 
 /// How instances get their memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

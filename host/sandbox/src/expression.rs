@@ -6,13 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::adaptor::{Adaptor, LiveAdaptor};
+use crate::adaptor::LiveAdaptor;
+use crate::bindings::adaptor::AdaptorPre;
 use crate::bindings::adaptor::exports::fonio::operations::operations as wit;
+use crate::bindings::adaptor::fonio::collections::collections;
 use crate::bindings::adaptor::fonio::log::log;
 use crate::bindings::expression::fonio::expression::step::{self, Failure, Reply};
+use crate::capabilities::collections::StepCollections;
 use crate::capabilities::http::Egress;
 use crate::capabilities::log::StepLog;
-use crate::guest::write;
+use crate::guest::{AdaptorState, write};
 use crate::meter::{Limiter, Meter};
 
 /// The code of an error that a refused request raises in a job.
@@ -23,8 +26,9 @@ pub(crate) const LIMIT: &str = "LIMIT";
 /// What the step's adaptor needs to come to life, which it does at the first call.
 pub(crate) struct AdaptorSlot {
     pub engine: Engine,
-    pub adaptor: Arc<Adaptor>,
+    pub adaptor: AdaptorPre<AdaptorState>,
     pub egress: Egress,
+    pub collections: StepCollections,
     pub live: Option<LiveAdaptor>,
 }
 
@@ -33,6 +37,7 @@ pub(crate) struct RuntimeImports {
     pub limiter: Limiter,
     pub log: StepLog,
     pub adaptor: Option<AdaptorSlot>,
+    pub collections: StepCollections,
     /// The sentence of the last refused request, to tell a refusal from an error that a job made up.
     pub refused: Option<String>,
 }
@@ -43,6 +48,7 @@ impl RuntimeImports {
             limiter: Limiter(meter),
             log,
             adaptor,
+            collections: StepCollections::default(),
             refused: None,
         }
     }
@@ -57,10 +63,14 @@ impl RuntimeImports {
     }
 }
 
-/// Everything the runtime may import.
-pub(crate) fn link_runtime(linker: &mut Linker<RuntimeImports>) -> wasmtime::Result<()> {
-    step::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut RuntimeImports| state)?;
-    log::add_to_linker::<_, HasSelf<_>>(linker, |state: &mut RuntimeImports| state)
+/// Everything the runtime may import; `imports` finds its part of the store's data.
+pub(crate) fn link_runtime<T: Send>(
+    linker: &mut Linker<T>,
+    imports: fn(&mut T) -> &mut RuntimeImports,
+) -> wasmtime::Result<()> {
+    step::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)?;
+    collections::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)?;
+    log::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)
 }
 
 impl log::Host for RuntimeImports {
@@ -89,11 +99,19 @@ impl step::Host for RuntimeImports {
         let live = match &mut slot.live {
             Some(live) => live,
             none => {
-                let adaptor = slot
-                    .adaptor
-                    .instantiate(&slot.engine, &self.limiter.0, &self.log, &slot.egress)
-                    .await?;
-                none.insert(adaptor)
+                let (meter, egress) = (&self.limiter.0, &slot.egress);
+                let collections = &slot.collections;
+                none.insert(
+                    LiveAdaptor::start(
+                        &slot.adaptor,
+                        &slot.engine,
+                        meter,
+                        &self.log,
+                        egress,
+                        collections,
+                    )
+                    .await?,
+                )
             }
         };
         let answer = live.invoke(operation.clone(), arguments, state).await?;

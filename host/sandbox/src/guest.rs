@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::bindings::adaptor::fonio::collections::collections;
 use crate::bindings::adaptor::fonio::log::log;
-use crate::capabilities::http::Egress;
-use crate::capabilities::http::step::{Refusals, StepHttp};
+use crate::capabilities::collections::StepCollections;
+use crate::capabilities::http::step::StepHttp;
 use crate::capabilities::log::{Level, Output, StepLog};
 use crate::meter::{Limiter, Meter};
+use crate::package::{PackageState, link_package};
 
 /// Handles a guest may hold at once.
 const HANDLES_MAX: usize = 4096;
@@ -45,15 +47,11 @@ pub(crate) struct AdaptorState {
     http: WasiHttpCtx,
     hooks: StepHttp,
     log: StepLog,
+    pub collections: StepCollections,
 }
 
 impl AdaptorState {
-    pub fn new(
-        meter: Arc<Meter>,
-        log: StepLog,
-        egress: Egress,
-        refusals: Refusals,
-    ) -> AdaptorState {
+    pub fn new(meter: Arc<Meter>, log: StepLog, hooks: StepHttp) -> AdaptorState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES_MAX);
         let wasi = WasiCtx::builder()
@@ -64,7 +62,6 @@ impl AdaptorState {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
-        let hooks = StepHttp::new(egress, Arc::clone(&meter), refusals);
         AdaptorState {
             limiter: Limiter(meter),
             wasi,
@@ -72,6 +69,7 @@ impl AdaptorState {
             http: WasiHttpCtx::new(),
             hooks,
             log,
+            collections: StepCollections::default(),
         }
     }
 }
@@ -113,14 +111,28 @@ pub(crate) fn write(to: &StepLog, level: log::Level, message: &str) {
     to.write(level, message);
 }
 
-/// Everything an adaptor may import.
-pub(crate) fn adaptor_linker(engine: &Engine) -> wasmtime::Result<Linker<AdaptorState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    log::add_to_linker::<_, wasmtime::component::HasSelf<_>>(
-        &mut linker,
-        |state: &mut AdaptorState| state,
-    )?;
-    Ok(linker)
+/// What the two shapes of adaptors may import.
+pub(crate) struct Linkers {
+    pub adaptor: Linker<AdaptorState>,
+    pub package: Linker<PackageState>,
+}
+
+impl Linkers {
+    pub fn new(engine: &Engine) -> wasmtime::Result<Linkers> {
+        let mut adaptor = Linker::new(engine);
+        link_wasi(&mut adaptor)?;
+        log::add_to_linker::<_, HasSelf<_>>(&mut adaptor, |state: &mut AdaptorState| state)?;
+        collections::add_to_linker::<_, HasSelf<_>>(&mut adaptor, |state: &mut AdaptorState| {
+            state
+        })?;
+        let mut package = Linker::new(engine);
+        link_wasi(&mut package)?;
+        link_package(&mut package)?;
+        Ok(Linkers { adaptor, package })
+    }
+}
+
+fn link_wasi<T: WasiView + WasiHttpView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!  claim      a place (`Sandbox::run`, step.rs): no more steps at once than the machine has memory for
-//!  instantiate  the runtime from its snapshot (expression.rs), the adaptor at its first call (adaptor.rs),
-//!               each in a store with the step's meter (meter.rs, guest.rs)
+//!  instantiate  the runtime from its snapshot (expression.rs), or that of the job's package (package/), the adaptor
+//!               at its first call (adaptor.rs), each in a store with the step's meter (meter.rs, guest.rs)
 //!  call       the job's bytecode (job.rs); its operations reach the adaptor, the adaptor the capabilities/
 //!  settle     the final state, or a failure that names the place or the limit (step.rs)
 //!  drop       the instances and all they held
@@ -25,6 +25,7 @@ mod bindings;
 mod capabilities;
 mod code;
 mod compile;
+mod description;
 mod engine;
 mod expression;
 mod guest;
@@ -32,16 +33,22 @@ mod guests;
 mod job;
 mod measure;
 mod meter;
+mod package;
 mod sandbox;
 mod step;
 
-pub use adaptor::{Adaptor, AdaptorError, Description, Operation, Parameter};
+pub use adaptor::{Adaptor, AdaptorError};
+pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
 pub use capabilities::http::Egress;
 pub use capabilities::log::{Level, LogLine};
 pub use code::CodeError;
 pub use compile::{Shape, compile_guest};
+pub use description::{Description, Operation, Parameter};
 pub use job::{CompiledJob, JobProblem};
 pub use measure::InstanceTime;
 pub use meter::LimitHit;
+pub use package::{
+    Contents, Export, Exports, Package, SnapshotError, snapshot_package, snapshot_package_here,
+};
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use step::{FailureKind, StepFailure, StepOutcome, StepRequest, Usage};

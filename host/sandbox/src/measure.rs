@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use fonio_project::{Grants, Limits};
 
-use crate::adaptor::trap_reason;
+use crate::adaptor::{Code, LiveAdaptor, trap_reason};
+use crate::capabilities::collections::StepCollections;
 use crate::capabilities::http::Egress;
 use crate::capabilities::log::StepLog;
 use crate::expression::RuntimeImports;
@@ -51,11 +52,27 @@ impl Sandbox {
         // A project makes its way out once, when it loads; a step only shares it.
         let (egress, log) = (Egress::new(Grants::default()), StepLog::new(0));
         let started = Instant::now();
-        let live = adaptor
-            .instantiate(&self.engine, &meter, &log, &egress)
-            .await
-            .map_err(no_room)?;
-        Ok(timed(started, live))
+        match &adaptor.code {
+            Code::Operations(pre) => {
+                let live = LiveAdaptor::start(
+                    pre,
+                    &self.engine,
+                    &meter,
+                    &log,
+                    &egress,
+                    &StepCollections::default(),
+                )
+                .await;
+                Ok(timed(started, live.map_err(no_room)?))
+            }
+            Code::Package(package) => {
+                let (mut store, _) =
+                    package.store(&self.engine, meter, log, egress, StepCollections::default());
+                let instance = package.runtime.instantiate_async(&mut store).await;
+                instance.map_err(no_room)?;
+                Ok(timed(started, store))
+            }
+        }
     }
 }
 

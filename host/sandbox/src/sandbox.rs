@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::Limits;
+use fonio_project::{Grants, Limits};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -13,15 +13,18 @@ use crate::adaptor::{Adaptor, AdaptorError, trap_reason};
 use crate::bindings::compiler::CompilerPre;
 use crate::bindings::compiler::exports::fonio::compiler::compile::Options;
 use crate::bindings::expression::ExpressionPre;
+use crate::bindings::expression::exports::fonio::expression::engine::Problem;
+use crate::capabilities::http::Egress;
 use crate::capabilities::log::StepLog;
 use crate::code::{CodeCache, CodeError};
 use crate::compile::Shape;
 use crate::engine::{Allocation, Ticker, engine};
 use crate::expression::{RuntimeImports, link_runtime};
-use crate::guest::{AdaptorState, adaptor_linker, store};
+use crate::guest::{Linkers, store};
 use crate::guests;
 use crate::job::{COMMON_OPERATIONS, CompiledJob, JobProblem, source_position};
 use crate::meter::{Limiter, Meter, Metered, STORE_MEMORIES_MAX};
+use crate::package::PackageCode;
 
 /// How to set up a [`Sandbox`].
 #[derive(Clone, Debug)]
@@ -72,7 +75,7 @@ pub struct Sandbox {
     pub(crate) runtime: ExpressionPre<RuntimeImports>,
     pub(crate) places: Semaphore,
     compiler: CompilerPre<Limiter>,
-    linker: Linker<AdaptorState>,
+    linkers: Linkers,
     code: CodeCache,
     _ticker: Ticker,
 }
@@ -100,7 +103,7 @@ impl Sandbox {
         let engine = engine.map_err(SandboxError::Engine)?;
         let code = CodeCache::open(options.code_cache, options.compiler, &engine)
             .map_err(SandboxError::Cache)?;
-        let linker = adaptor_linker(&engine).map_err(SandboxError::Engine)?;
+        let linkers = Linkers::new(&engine).map_err(SandboxError::Engine)?;
         let ticker = Ticker::start(&engine)?;
         let (runtime, compiler) =
             tokio::join!(load_runtime(&engine, &code), load_compiler(&engine, &code));
@@ -110,7 +113,7 @@ impl Sandbox {
             compiler: compiler?,
             engine,
             places,
-            linker,
+            linkers,
             code,
             _ticker: ticker,
         })
@@ -124,8 +127,9 @@ impl Sandbox {
         let component = self.code.load(&self.engine, wasm, Shape::Plain).await?;
         Adaptor::load(
             &self.engine,
-            &self.linker,
+            &self.linkers,
             &component,
+            wasm,
             &Meter::new(load_limits()),
         )
         .await
@@ -164,16 +168,14 @@ impl Sandbox {
         adaptor: Option<Arc<Adaptor>>,
         meter: Arc<Meter>,
     ) -> Result<CompiledJob, Vec<JobProblem>> {
+        let met = Arc::clone(&meter);
         let broken = |error: wasmtime::Error| {
             vec![whole_job(&format!(
                 "the expression cannot be compiled: {}",
-                trap_reason(&error, meter.hit())
+                trap_reason(&error, met.hit())
             ))]
         };
-        let operations = adaptor
-            .iter()
-            .flat_map(|adaptor| &adaptor.description().operations);
-        let names = operations.map(|operation| operation.name.clone());
+        let names = adaptor.iter().flat_map(|adaptor| adaptor.names());
         let known = COMMON_OPERATIONS
             .iter()
             .map(|name| (*name).to_owned())
@@ -197,16 +199,9 @@ impl Sandbox {
                 .map(JobProblem::from)
                 .collect::<Vec<_>>()
         })?;
-        let imports = RuntimeImports::new(Arc::clone(&meter), StepLog::new(0), None);
-        let mut runtime_store = store(&self.engine, imports, |imports| &mut imports.limiter);
-        let runtime = self
-            .runtime
-            .instantiate_async(&mut runtime_store)
-            .await
-            .map_err(broken)?;
-        let bytecode = runtime
-            .fonio_expression_engine()
-            .call_compile(&mut runtime_store, name, &compiled.module)
+        let package = adaptor.as_deref().and_then(Adaptor::package);
+        let bytecode = self
+            .bytecode(package, name, &compiled.module, meter)
             .await
             .map_err(broken)?
             .map_err(|problem| {
@@ -232,6 +227,28 @@ impl Sandbox {
             warnings,
         })
     }
+
+    /// Bytecode fits the runtime that made it: of a job that uses a package, the package's own.
+    async fn bytecode(
+        &self,
+        package: Option<&PackageCode>,
+        name: &str,
+        module: &str,
+        meter: Arc<Meter>,
+    ) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
+        if let Some(package) = package {
+            let nowhere = Egress::new(Grants::default());
+            let (mut store, _) = package.store(&self.engine, meter, StepLog::new(0), nowhere);
+            let runtime = package.runtime.instantiate_async(&mut store).await?;
+            let engine = runtime.fonio_expression_engine();
+            return engine.call_compile(&mut store, name, module).await;
+        }
+        let imports = RuntimeImports::new(meter, StepLog::new(0), None);
+        let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
+        let runtime = self.runtime.instantiate_async(&mut store).await?;
+        let engine = runtime.fonio_expression_engine();
+        engine.call_compile(&mut store, name, module).await
+    }
 }
 
 fn whole_job(message: &str) -> JobProblem {
@@ -253,7 +270,7 @@ async fn load_runtime(
         .await
         .map_err(failed)?;
     let mut linker = Linker::new(engine);
-    link_runtime(&mut linker).map_err(SandboxError::Engine)?;
+    link_runtime(&mut linker, |imports| imports).map_err(SandboxError::Engine)?;
     linker
         .instantiate_pre(&component)
         .and_then(ExpressionPre::new)

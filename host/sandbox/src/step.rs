@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 use fonio_project::Limits;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use wasmtime::Store;
 
-use crate::bindings::expression::exports::fonio::expression::engine::{JobError, Operation};
+use crate::Sandbox;
+use crate::adaptor::{Code, trap_reason};
+use crate::bindings::expression::ExpressionPre;
+use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobError, Operation};
+use crate::capabilities::collections::{Collections, StepCollections};
 use crate::capabilities::http::Egress;
+use crate::capabilities::http::step::Refusals;
 use crate::capabilities::log::{LogLine, StepLog};
 use crate::expression::{AdaptorSlot, DENIED, LIMIT, RuntimeImports};
 use crate::guest::store;
 use crate::job::CompiledJob;
 use crate::meter::{LimitHit, Meter, Metered};
-use crate::{Sandbox, adaptor::trap_reason};
 
 /// A step to run.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct StepRequest {
     pub state: String,
     /// The network it may use.
     pub egress: Egress,
+    /// Who keeps its collections; without one it has none.
+    pub collections: Option<Arc<dyn Collections>>,
     /// What it may use up.
     pub limits: Limits,
 }
@@ -164,48 +171,114 @@ impl Sandbox {
         log: StepLog,
     ) -> Result<String, StepFailure> {
         let StepRequest {
-            job, state, egress, ..
-        } = request;
-        let slot = job.adaptor.clone().map(|adaptor| AdaptorSlot {
-            engine: self.engine.clone(),
-            adaptor,
+            job,
+            state,
             egress,
-            live: None,
-        });
-        let imports = RuntimeImports::new(Arc::clone(&meter), log, slot);
-        let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
-        let broken = |error: &wasmtime::Error| guest_failure(error, &meter);
-        let runtime = self
-            .runtime
-            .instantiate_async(&mut store)
-            .await
-            .map_err(|error| broken(&error))?;
-        let input = crate::bindings::expression::exports::fonio::expression::engine::Job {
+            collections,
+            ..
+        } = request;
+        let collections = StepCollections(collections);
+        let input = Job {
             bytecode: job.bytecode.clone(),
             operations: operations(&job),
             state,
         };
-        let answer = runtime
-            .fonio_expression_engine()
-            .call_run(&mut store, &input)
-            .await
-            .map_err(|error| broken(&error))?;
-        match answer {
+        let (answer, refusal) = match job.adaptor.as_deref().map(|adaptor| &adaptor.code) {
+            Some(Code::Package(package)) => {
+                let (mut store, refusals) =
+                    package.store(&self.engine, Arc::clone(&meter), log, egress, collections);
+                let answer = call_run(&package.runtime, &mut store, &input).await;
+                let refused = refused_package(&answer, &refusals, &meter);
+                (answer, refused)
+            }
+            operations => {
+                let slot = operations.map(|code| self.slot(code, egress, &collections));
+                let mut imports = RuntimeImports::new(Arc::clone(&meter), log, slot.flatten());
+                imports.collections = collections;
+                let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
+                let answer = call_run(&self.runtime, &mut store, &input).await;
+                let refused = refused_operation(&answer, store.data().refused.as_deref());
+                (answer, refused)
+            }
+        };
+        match answer.map_err(|error| guest_failure(&error, &meter))? {
             Ok(state) => within_output(state, &meter),
             Err(error) => Err(job_failure(
                 error,
                 &job,
                 meter.limits().output_bytes,
-                store.data().refused.as_deref(),
+                refusal,
             )),
         }
     }
+
+    /// The step's adaptor, before its first call.
+    fn slot(
+        &self,
+        code: &Code,
+        egress: Egress,
+        collections: &StepCollections,
+    ) -> Option<AdaptorSlot> {
+        match code {
+            Code::Package(_) => None,
+            Code::Operations(adaptor) => Some(AdaptorSlot {
+                engine: self.engine.clone(),
+                adaptor: adaptor.clone(),
+                egress,
+                collections: collections.clone(),
+                live: None,
+            }),
+        }
+    }
+}
+
+/// What a runtime said: a trap, or how the job ended.
+type Answer = wasmtime::Result<Result<String, JobError>>;
+
+async fn call_run<T: Send>(
+    runtime: &ExpressionPre<T>,
+    store: &mut Store<T>,
+    input: &Job,
+) -> Answer {
+    let runtime = runtime.instantiate_async(&mut *store).await?;
+    let engine = runtime.fonio_expression_engine();
+    engine.call_run(store, input).await
+}
+
+/// Whether the error that ended a job is the host's own refusal, seen through its adaptor.
+fn refused_operation(answer: &Answer, refused: Option<&str>) -> Option<FailureKind> {
+    let Ok(Err(error)) = answer else {
+        return None;
+    };
+    match error.code.as_deref() {
+        _ if refused != Some(error.message.as_str()) => None,
+        Some(LIMIT) => Some(FailureKind::Limit),
+        Some(DENIED) => Some(FailureKind::Denied),
+        _ => None,
+    }
+}
+
+/// The same through a package, which may put its own words around the host's, and its own code in the place of it.
+fn refused_package(answer: &Answer, refusals: &Refusals, meter: &Meter) -> Option<FailureKind> {
+    let Ok(Err(error)) = answer else {
+        return None;
+    };
+    let sentence = refusals.told_in(&error.message)?;
+    let by_limit = meter.hit().is_some_and(|hit| hit.sentence == sentence);
+    Some(if by_limit {
+        FailureKind::Limit
+    } else {
+        FailureKind::Denied
+    })
 }
 
 fn operations(job: &CompiledJob) -> Vec<Operation> {
     let Some(adaptor) = &job.adaptor else {
         return Vec::new();
     };
+    if adaptor.package().is_some() {
+        return Vec::new();
+    }
     let described = adaptor.description().operations.iter();
     described
         .map(|operation| Operation {
@@ -287,14 +360,9 @@ fn job_failure(
     error: JobError,
     job: &CompiledJob,
     output_bytes: u64,
-    refused: Option<&str>,
+    refused: Option<FailureKind>,
 ) -> StepFailure {
-    let by_host = refused == Some(error.message.as_str());
-    let kind = match error.code.as_deref() {
-        Some(LIMIT) if by_host => FailureKind::Limit,
-        Some(DENIED) if by_host => FailureKind::Denied,
-        _ => FailureKind::Job,
-    };
+    let kind = refused.unwrap_or(FailureKind::Job);
     let details = match serde_json::from_str(bounded(&error.details, DETAILS_MAX_BYTES)) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),

@@ -2,6 +2,7 @@
 
 mod adaptor;
 mod check;
+mod import;
 mod output;
 pub mod paint;
 mod run;
@@ -38,6 +39,12 @@ enum Command {
     CompileGuest {
         shape: String,
         source: PathBuf,
+        output: PathBuf,
+    },
+    /// Loads a package into the runtime within limits; `adaptor import` starts this as a child of its own.
+    #[command(hide = true)]
+    SnapshotPackage {
+        bundle: PathBuf,
         output: PathBuf,
     },
 }
@@ -104,6 +111,7 @@ pub fn main() -> ExitCode {
             source,
             output,
         } => compile_guest(&shape, &source, &output),
+        Command::SnapshotPackage { bundle, output } => snapshot_package(&bundle, &output),
         Command::Serve(serve) => on_runtime(serve.execute()),
         Command::Run(run) => on_runtime(run.execute()),
         Command::Check(check) => on_runtime(check.execute()),
@@ -136,5 +144,12 @@ fn compile_guest(
         .ok_or_else(|| Failure::usage(format!("{shape} is not a shape of guest")))?;
     fonio_sandbox::compile_guest(shape, source, output)
         .map_err(|error| Failure(Exit::NotLoaded, format!("{error:#}")))?;
+    Ok(Exit::Success)
+}
+
+fn snapshot_package(bundle: &std::path::Path, output: &std::path::Path) -> Result<Exit, Failure> {
+    let exports = fonio_sandbox::snapshot_package_here(bundle, output)
+        .map_err(|error| Failure(Exit::NotLoaded, format!("{error:#}")))?;
+    anstream::println!("{exports}");
     Ok(Exit::Success)
 }

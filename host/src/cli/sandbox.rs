@@ -22,15 +22,24 @@ pub(crate) async fn start() -> Result<Sandbox, Failure> {
 }
 
 fn code_cache() -> Result<PathBuf, Failure> {
-    let from = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    from("FONIO_CACHE")
-        .or_else(|| from("XDG_CACHE_HOME").map(|cache| cache.join("fonio").join("code")))
-        .or_else(|| from("HOME").map(|home| home.join(".cache").join("fonio").join("code")))
+    match variable("FONIO_CACHE") {
+        Some(named) => Ok(named),
+        None => Ok(cache_folder()?.join("code")),
+    }
+}
+
+/// Where this user's things are kept that can be made again: `FONIO_CACHE`, else `fonio` in the user's cache folder.
+pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
+    variable("FONIO_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("fonio")))
+        .or_else(|| variable("HOME").map(|home| home.join(".cache").join("fonio")))
         .ok_or_else(|| {
             Failure::usage("there is no folder for compiled code: set FONIO_CACHE, or HOME")
         })
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }

@@ -80,6 +80,7 @@ impl Conditions {
                 json!(upstream)
             ),
             egress: Egress::new(Grants::default()),
+            collections: None,
             limits,
         };
         match sandbox.run(request).await.result {

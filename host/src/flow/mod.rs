@@ -6,6 +6,7 @@ mod severity;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fonio_project::{AfterCrash, Condition, Edge, Job, Trigger, Workflow};
@@ -204,6 +205,7 @@ async fn execute(
             job: code,
             state,
             egress,
+            collections: Some(Arc::clone(&live.collections)),
             limits,
         })
         .await;

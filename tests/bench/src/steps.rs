@@ -207,6 +207,7 @@ impl Steps {
             job: Arc::clone(&self.code),
             state: self.state.clone(),
             egress: self.egress.clone(),
+            collections: None,
             limits: Limits::default(),
         };
         let outcome = sandbox.run(request).await;

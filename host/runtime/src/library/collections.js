@@ -9,13 +9,13 @@ const BATCH = 1000;
 
 const times = { createdBefore: 0, createdAfter: 1, updatedBefore: 2, updatedAfter: 3 };
 
-function fail(message, description, fix) {
-  throw Object.assign(new Error(message), { code: message, description, fix });
+function fail(code, description, fix) {
+  throw Object.assign(new Error(`${code}: ${description}`), { code, description, fix });
 }
 
 function answer({ failure, data }) {
-  if (!failure) return data;
-  throw Object.assign(new Error(failure.code), { code: failure.code, description: failure.message, message: failure.message });
+  if (failure) fail(failure.code, failure.message);
+  return data;
 }
 
 // What a job may say: a key, or an object with `key` and more.

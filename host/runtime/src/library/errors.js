@@ -17,10 +17,17 @@ const isObject = value => (typeof value === 'object' && value !== null) || typeo
 
 const textOf = value => (typeof value === 'string' && value !== '' ? value : undefined);
 
-function messageOf(thrown) {
+// Causes are told too, where the message does not do so itself: `fetch failed` alone would help nobody.
+const CAUSES_MAX = 4;
+
+function messageOf(thrown, depth = 0) {
   if (!isObject(thrown)) return String(thrown);
-  if (thrown instanceof Error) return String(thrown.message);
-  return textOf(thrown.message) ?? inspect(thrown);
+  if (!(thrown instanceof Error)) return textOf(thrown.message) ?? inspect(thrown);
+  const message = String(thrown.message);
+  const { cause } = thrown;
+  if (!(cause instanceof Error) || depth === CAUSES_MAX) return message;
+  const why = messageOf(cause, depth + 1);
+  return why === '' || message.includes(why) ? message : `${message}: ${why}`;
 }
 
 // Fields are kept in their order while they fit; of those that do not, the name is kept.

@@ -5,6 +5,7 @@ import { write } from 'fonio/console';
 import { describe } from 'fonio/errors';
 import { safeJson } from 'fonio/inspect';
 import { startRun } from 'fonio/cursor';
+import { packageExecute } from 'fonio/package';
 
 // As they were before the job could replace them.
 const { stringify } = JSON;
@@ -83,18 +84,24 @@ function checked(operation, what) {
 }
 
 async function runAll(operations) {
+  const steps = operations.map((operation, at) => step(operation, at, at + 1 === operations.length));
+  const execute = packageExecute();
+  if (execute) return execute(...steps)(initial);
   let state = initial;
-  for (const [at, { operation, line, place: stands }] of operations.entries()) {
+  for (const run of steps) state = await run(state);
+  return state;
+}
+
+function step({ operation, line, place: stands }, at, isLast) {
+  return async state => {
     input = state;
     place = stands;
-    state = await operation(state);
-    if (!state && at + 1 < operations.length) {
-      const which = line === undefined ? `operation ${at + 1}` : `the operation at line ${line}`;
-      write(level.warn, [`${which} returned no state, so the next one starts with {}: is a return missing?`]);
-      state = {};
-    }
-  }
-  return state;
+    const next = await operation(state);
+    if (next || isLast) return next;
+    const which = line === undefined ? `operation ${at + 1}` : `the operation at line ${line}`;
+    write(level.warn, [`${which} returned no state, so the next one starts with {}: is a return missing?`]);
+    return {};
+  };
 }
 
 function isRecord(value) {

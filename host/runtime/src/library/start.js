@@ -8,7 +8,9 @@
 //   operations  fn, each, combine, map, …         fields      field, merge, group, …
 //   strings     humanProper and the like          cursor      where the next run goes on
 //   csv         parseCsv                          util        util.uuid, util.encode, util.decode
-//   adaptor     the adaptor's operations          run         one job, from its module to its final state
+//   collections collections.get, set, each, remove
+//   adaptor     the adaptor's operations          network     requests of a package
+//   package     what a package exports            run         one job, from its module to its final state
 
 import { host } from 'fonio/host';
 import { timers, timerGlobals } from 'fonio/timers';
@@ -22,7 +24,10 @@ import * as strings from 'fonio/strings';
 import { cursor } from 'fonio/cursor';
 import { util } from 'fonio/util';
 import { parseCsv } from 'fonio/csv';
+import * as collections from 'fonio/collections';
 import { defineOperation } from 'fonio/adaptor';
+import { network } from 'fonio/network';
+import { adopt, hostModule } from 'fonio/package';
 import { begin, collect, defer, execute, failed, stuck } from 'fonio/run';
 
 // The frames of the library come first in a trace, the job's own after them.
@@ -40,6 +45,6 @@ function define(values) {
 define(timerGlobals);
 define({ console, __operation: collect, __defer: defer });
 for (const owner of [sources, operations, fields, strings]) define(owner);
-define({ expandReferences, composeNextState, cursor, parseCsv, util });
+define({ collections: { ...collections }, expandReferences, composeNextState, cursor, parseCsv, util });
 
-export { begin, defineOperation, execute, failed, stuck, timers };
+export { adopt, begin, defineOperation, execute, failed, hostModule, network, stuck, timers };

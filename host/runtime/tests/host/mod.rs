@@ -2,9 +2,12 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use fonio_runtime::{Engine, Failure, Host, Job, JobError, Level, Operation, Reply};
+use fonio_runtime::{
+    Engine, Failure, Host, ItemPage, ItemQuery, Job, JobError, Level, Operation, Reply,
+};
 
 /// What the engine asked of the host, in order.
 #[derive(Default)]
@@ -12,6 +15,8 @@ pub struct Calls {
     pub log: RefCell<Vec<(Level, String)>>,
     pub invoked: RefCell<Vec<(String, String, String)>>,
     pub slept_ms: RefCell<Vec<u64>>,
+    pub kept: RefCell<BTreeMap<String, String>>,
+    pub queries: RefCell<Vec<ItemQuery>>,
 }
 
 type Answer = Box<dyn Fn(&str, &str) -> Result<Reply, Failure>>;
@@ -37,6 +42,18 @@ impl FakeHost {
     }
 }
 
+/// This host has the collection `facilities` alone.
+fn unknown(collection: &str) -> Result<(), Failure> {
+    if collection == "facilities" {
+        return Ok(());
+    }
+    Err(Failure {
+        code: "COLLECTION_NOT_FOUND".into(),
+        message: format!("there is no {collection}"),
+        details: "{}".into(),
+    })
+}
+
 impl Host for FakeHost {
     fn invoke(&self, operation: &str, arguments: &str, state: &str) -> Result<Reply, Failure> {
         self.calls
@@ -44,6 +61,53 @@ impl Host for FakeHost {
             .borrow_mut()
             .push((operation.into(), arguments.into(), state.into()));
         (self.answer)(operation, arguments)
+    }
+
+    fn collection_get(&self, collection: &str, key: &str) -> Result<Option<String>, Failure> {
+        let kept = self.calls.kept.borrow();
+        unknown(collection).map(|()| kept.get(key).cloned())
+    }
+
+    fn collection_list(
+        &self,
+        collection: &str,
+        query: &ItemQuery,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<ItemPage, Failure> {
+        unknown(collection)?;
+        self.calls.queries.borrow_mut().push(query.clone());
+        let kept = self.calls.kept.borrow();
+        let after = kept
+            .iter()
+            .filter(|(key, _)| cursor.is_none_or(|cursor| key.as_str() > cursor));
+        let mut items: Vec<(String, String)> = after
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let cursor = items.last().map(|(key, _)| key.clone()).filter(|_| more);
+        Ok(ItemPage { items, cursor })
+    }
+
+    fn collection_set(
+        &self,
+        collection: &str,
+        items: Vec<(String, String)>,
+    ) -> Result<(), Failure> {
+        unknown(collection)?;
+        self.calls.kept.borrow_mut().extend(items);
+        Ok(())
+    }
+
+    fn collection_remove(
+        &self,
+        collection: &str,
+        query: &ItemQuery,
+    ) -> Result<Vec<String>, Failure> {
+        unknown(collection)?;
+        self.calls.kept.borrow_mut().remove(&query.keys);
+        Ok(vec![query.keys.clone()])
     }
 
     fn random_seed(&self) -> u64 {

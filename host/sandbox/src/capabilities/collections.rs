@@ -72,12 +72,16 @@ pub enum CollectionsError {
 }
 
 /// A guest's way to the collections, if it has one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StepCollections(pub Option<Arc<dyn Collections>>);
 
 impl StepCollections {
     fn keeper(&self, collection: &str) -> Result<&dyn Collections, wit::Error> {
-        let none = || wit::Error::UnknownCollection(format!("there is no collection {collection}: this step has none"));
+        let none = || {
+            wit::Error::UnknownCollection(format!(
+                "there is no collection {collection}: this step has none"
+            ))
+        };
         self.0.as_deref().ok_or_else(none)
     }
 
@@ -93,9 +97,17 @@ impl StepCollections {
         cursor: Option<String>,
     ) -> Result<wit::Page, wit::Error> {
         let keeper = self.keeper(collection)?;
-        let page = keeper.list(collection, query.into(), limit as usize, cursor).await?;
-        let items = page.items.into_iter().map(|(key, value)| wit::Item { key, value });
-        Ok(wit::Page { items: items.collect(), cursor: page.cursor })
+        let page = keeper
+            .list(collection, query.into(), limit as usize, cursor)
+            .await?;
+        let items = page
+            .items
+            .into_iter()
+            .map(|(key, value)| wit::Item { key, value });
+        Ok(wit::Page {
+            items: items.collect(),
+            cursor: page.cursor,
+        })
     }
 
     async fn set(&self, collection: &str, items: Vec<wit::Item>) -> Result<(), wit::Error> {
@@ -103,12 +115,18 @@ impl StepCollections {
         for item in &items {
             check(item)?;
         }
-        let items = items.into_iter().map(|item| (item.key, item.value)).collect();
+        let items = items
+            .into_iter()
+            .map(|item| (item.key, item.value))
+            .collect();
         Ok(keeper.set(collection, items).await?)
     }
 
     async fn remove(&self, collection: &str, query: wit::Query) -> Result<Vec<String>, wit::Error> {
-        Ok(self.keeper(collection)?.remove(collection, query.into()).await?)
+        Ok(self
+            .keeper(collection)?
+            .remove(collection, query.into())
+            .await?)
     }
 }
 
@@ -116,15 +134,24 @@ impl StepCollections {
 fn check(item: &wit::Item) -> Result<(), wit::Error> {
     let (key, value) = (item.key.len(), item.value.len());
     if key == 0 || key > KEY_MAX_BYTES {
-        return Err(wit::Error::Invalid(format!("a key has 1 to {KEY_MAX_BYTES} bytes, not {key}")));
+        return Err(wit::Error::Invalid(format!(
+            "a key has 1 to {KEY_MAX_BYTES} bytes, not {key}"
+        )));
     }
     if value > VALUE_MAX_BYTES {
-        let said = format!("the value of {} has {value} bytes; {} MiB is the most", item.key, VALUE_MAX_BYTES >> 20);
+        let said = format!(
+            "the value of {} has {value} bytes; {} MiB is the most",
+            item.key,
+            VALUE_MAX_BYTES >> 20
+        );
         return Err(wit::Error::Invalid(said));
     }
     match serde_json::from_str::<serde::de::IgnoredAny>(&item.value) {
         Ok(_) => Ok(()),
-        Err(error) => Err(wit::Error::Invalid(format!("the value of {} is not JSON: {error}", item.key))),
+        Err(error) => Err(wit::Error::Invalid(format!(
+            "the value of {} is not JSON: {error}",
+            item.key
+        ))),
     }
 }
 
@@ -168,7 +195,10 @@ macro_rules! collections_of {
                 limit: u32,
                 cursor: Option<String>,
             ) -> wasmtime::Result<Result<wit::Page, wit::Error>> {
-                Ok(self.collections.list(&collection, query, limit, cursor).await)
+                Ok(self
+                    .collections
+                    .list(&collection, query, limit, cursor)
+                    .await)
             }
 
             async fn set(

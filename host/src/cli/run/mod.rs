@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::output::println;
 use super::{Exit, Failure, adaptor, paint, sandbox};
 use crate::adaptors::Adaptors;
+use crate::collections::PassingCollections;
 use crate::host::load_project;
 use crate::live::Live;
 
@@ -85,6 +86,7 @@ impl Run {
             job: Arc::clone(&prepared.code),
             state: state.to_string(),
             egress: Egress::new(grants),
+            collections: Some(Arc::new(PassingCollections::default())),
             limits: prepared.limits,
         };
         self.finish(&prepared, sandbox.run(request).await)

@@ -12,7 +12,8 @@ use wasmtime_wasi_http::Error;
 
 use super::connector::Connector;
 
-/// Connections kept open to one origin. More would not be reused: a step sends one request at a time.
+/// Connections kept open to one origin. A native adaptor sends one request at a time; a package may send up to 64, and
+/// seldom sends more than a few.
 const IDLE_PER_ORIGIN: usize = 16;
 /// How long an unused connection is kept; under the 60 s after which common servers close theirs.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);

@@ -13,31 +13,87 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 use super::Egress;
 use super::body::{LimitedBody, check_announced};
 use super::connector::{ConnectError, origin};
+use crate::expression::{DENIED, LIMIT};
 use crate::meter::Meter;
 
 /// Until the first byte, and between bytes, unless the guest asks for less. The step's wall time usually ends first.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// A request the host would not send, in the words the author reads.
+/// The requests the host would not send, in the words the author reads.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals(Arc<Mutex<Option<String>>>);
+pub struct Refusals(Arc<Mutex<Vec<String>>>);
+
+/// A job that goes on after so many refusals has shown that it does not mind them.
+const REFUSALS_MAX: usize = 64;
 
 impl Refusals {
     fn note(&self, sentence: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() == REFUSALS_MAX {
+            noted.remove(0);
+        }
+        noted.push(sentence);
     }
 
     /// The last refusal since this was last asked.
     pub fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *noted).pop()
+    }
+
+    /// The refusal that a message tells of, whatever a package says before and after it.
+    pub fn told_in(&self, message: &str) -> Option<String> {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = noted.iter().find(|sentence| message.contains(*sentence));
+        told.cloned()
     }
 }
 
+/// What the host says about a request of its own accord: the guest's own words would be poorer.
+struct Said {
+    code: &'static str,
+    sentence: String,
+}
+
+/// Why there is no reply: for `wasi:http`, and for the author.
+struct Failed {
+    error: Error,
+    said: Option<Said>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed { error, said: None }
+    }
+}
+
+fn denied(sentence: String) -> Failed {
+    Failed {
+        error: Error::HttpRequestDenied,
+        said: Some(Said {
+            code: DENIED,
+            sentence,
+        }),
+    }
+}
+
+/// Whether the guest is told the host's sentence. `wasi:http` has no word for it, so it stands in an internal error, as
+/// `fonio CODE: sentence`; host/runtime/src/wasi/errors.rs reads it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// One request at a time: the host finds the sentence in [`Refusals`] when the adaptor's operation failed.
+    Apart,
+    /// Several at once, whose errors a package turns into its own: each must bear its own sentence.
+    InTheError,
+}
+
 /// The hooks that `wasi:http` calls for one step's guest.
+#[derive(Clone)]
 pub(crate) struct StepHttp {
     egress: Egress,
     meter: Arc<Meter>,
     refusals: Refusals,
+    telling: Telling,
 }
 
 type Body = UnsyncBoxBody<Bytes, Error>;
@@ -50,39 +106,51 @@ impl StepHttp {
             egress,
             meter,
             refusals,
+            telling: Telling::Apart,
+        }
+    }
+
+    pub fn telling(self, telling: Telling) -> StepHttp {
+        StepHttp { telling, ..self }
+    }
+
+    fn tell(&self, failed: Failed) -> Error {
+        let Failed { error, said } = failed;
+        let Some(Said { code, sentence }) = said else {
+            return error;
+        };
+        self.refusals.note(sentence.clone());
+        match self.telling {
+            Telling::Apart => error,
+            Telling::InTheError => Error::InternalError(Some(format!("fonio {code}: {sentence}"))),
         }
     }
 
     /// By name, before anything is resolved or connected.
-    fn check(&self, request: &Request<Body>) -> Result<(), Error> {
+    fn check(&self, request: &Request<Body>) -> Result<(), Failed> {
         let uri = request.uri();
         let (scheme, host, port) = origin(uri).ok_or(Error::HttpRequestUriInvalid)?;
         if uri
             .authority()
             .is_some_and(|authority| authority.as_str().contains('@'))
         {
-            self.refusals.note(format!(
+            return Err(denied(format!(
                 "{} {scheme}://{host}:{port} was refused: the address carries a user name or password; put them in a credential",
                 request.method()
-            ));
-            return Err(Error::HttpRequestDenied);
+            )));
         }
         if !self.egress.grants.permits(scheme, host, port) {
-            self.refusals.note(refusal(
-                request.method().as_str(),
-                &self.egress,
-                scheme,
-                host,
-                port,
-                None,
-            ));
-            return Err(Error::HttpRequestDenied);
+            let method = request.method().as_str();
+            let sentence = refusal(method, &self.egress, scheme, host, port, None);
+            return Err(denied(sentence));
         }
-        if let Err(hit) = self.meter.count_request() {
-            self.refusals.note(hit.to_string());
-            return Err(Error::HttpRequestDenied);
-        }
-        Ok(())
+        self.meter.count_request().map_err(|hit| Failed {
+            error: Error::HttpRequestDenied,
+            said: Some(Said {
+                code: LIMIT,
+                sentence: hit.sentence,
+            }),
+        })
     }
 }
 
@@ -135,29 +203,23 @@ impl WasiHttpHooks for StepHttp {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Reply> + Send> {
+        let step = self.clone();
         if let Err(refused) = self.check(&request) {
-            return Box::new(async move { Err(refused) });
+            return Box::new(async move { Err(step.tell(refused)) });
         }
-        let egress = self.egress.clone();
-        let meter = Arc::clone(&self.meter);
-        let refusals = self.refusals.clone();
-        Box::new(send(
-            egress,
-            meter,
-            refusals,
-            request,
-            options.unwrap_or_default(),
-        ))
+        Box::new(async move {
+            let reply = send(&step, request, options.unwrap_or_default()).await;
+            reply.map_err(|failed| step.tell(failed))
+        })
     }
 }
 
 async fn send(
-    egress: Egress,
-    meter: Arc<Meter>,
-    refusals: Refusals,
+    step: &StepHttp,
     mut request: Request<Body>,
     options: RequestOptions,
-) -> Reply {
+) -> Result<(Response<Body>, Io), Failed> {
+    let StepHttp { egress, meter, .. } = step;
     let first_byte = options
         .first_byte_timeout
         .map_or(SILENCE, |asked| asked.min(SILENCE));
@@ -176,10 +238,13 @@ async fn send(
     let reply = tokio::time::timeout(first_byte, egress.client.request(request))
         .await
         .map_err(|_| Error::HttpResponseTimeout)?
-        .map_err(|error| explain(&error, method.as_str(), &egress, &uri, &refusals))?;
+        .map_err(|error| explain(&error, method.as_str(), egress, &uri))?;
     let (parts, incoming) = reply.into_parts();
-    check_announced(&incoming, &meter)?;
-    let body = LimitedBody::new(incoming, meter, between_bytes).boxed_unsync();
+    check_announced(&incoming, meter).map_err(|error| too_large(error, meter))?;
+    let body = LimitedBody::new(incoming, Arc::clone(meter), between_bytes);
+    let step = step.clone();
+    let body = body.map_err(move |error| step.tell(too_large(error, &step.meter)));
+    let body = body.boxed_unsync();
     let io: Io = Box::new(async { Ok(()) });
     Ok((Response::from_parts(parts, body), io))
 }
@@ -190,8 +255,7 @@ fn explain(
     method: &str,
     egress: &Egress,
     uri: &http::Uri,
-    refusals: &Refusals,
-) -> Error {
+) -> Failed {
     let Some(reason) = source::<ConnectError>(error) else {
         return match source::<hyper::Error>(error) {
             Some(error) if error.is_incomplete_message() || error.is_closed() => {
@@ -201,14 +265,21 @@ fn explain(
                 Error::InternalError(Some(format!("the reply is not valid HTTP: {error}")))
             }
             None => Error::InternalError(Some(error.to_string())),
-        };
+        }
+        .into();
     };
-    match reason {
+    let error = match reason {
         ConnectError::Prohibited { addresses, .. } => {
-            if let Some((scheme, host, port)) = origin(uri) {
-                refusals.note(refusal(method, egress, scheme, host, port, Some(addresses)));
-            }
-            Error::DestinationIpProhibited
+            let sentence = origin(uri).map(|(scheme, host, port)| {
+                refusal(method, egress, scheme, host, port, Some(addresses))
+            });
+            return Failed {
+                error: Error::DestinationIpProhibited,
+                said: sentence.map(|sentence| Said {
+                    code: DENIED,
+                    sentence,
+                }),
+            };
         }
         ConnectError::Resolve(..) => Error::DnsError {
             rcode: Some(reason.to_string()),
@@ -221,7 +292,20 @@ fn explain(
         ConnectError::Connect(..) | ConnectError::Tls(..) | ConnectError::Address(_) => {
             Error::InternalError(Some(reason.to_string()))
         }
-    }
+    };
+    error.into()
+}
+
+/// A reply over the limit, with the sentence that names it.
+fn too_large(error: Error, meter: &Meter) -> Failed {
+    let said = match error {
+        Error::HttpResponseBodySize(_) => meter.hit().map(|hit| Said {
+            code: LIMIT,
+            sentence: hit.sentence,
+        }),
+        _ => None,
+    };
+    Failed { error, said }
 }
 
 /// Looks down the chain of causes.

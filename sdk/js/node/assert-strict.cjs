@@ -1,0 +1,3 @@
+// node:assert/strict.
+
+module.exports = require('./assertions.js').assert.strict;

@@ -1,0 +1,99 @@
+//! `fonio adaptor import`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::npm::path;
+use crate::{Ended, Npm, Program, Project};
+
+/// A package of the test's own, in a folder.
+#[derive(Debug)]
+pub struct Package {
+    project: Project,
+    name: String,
+}
+
+impl Package {
+    /// `@acme/thing` 1.2.3, an ES module with this source.
+    pub fn new(source: &str) -> Package {
+        Package::with_manifest(
+            r#"{"name": "@acme/thing", "version": "1.2.3", "type": "module", "license": "MIT",
+                "exports": {".": {"import": "./index.js"}}}"#,
+        )
+        .file("index.js", source)
+    }
+
+    /// A package with this package.json, whose name is `@acme/thing` unless the test says another to [`Package::named`].
+    pub fn with_manifest(manifest: &str) -> Package {
+        Package {
+            project: Project::new().file("package/package.json", manifest),
+            name: "@acme/thing".to_owned(),
+        }
+    }
+
+    /// With another name to ask for.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Package {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// With a file.
+    #[must_use]
+    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Package {
+        self.project.write(&format!("package/{name}"), contents);
+        self
+    }
+
+    /// Imports it from its folder.
+    pub fn import(&self, npm: &Npm) -> Ended {
+        import(
+            &self.name,
+            &self.project.path("package"),
+            &self.output(),
+            npm,
+        )
+    }
+
+    /// The file, after checking that it was made.
+    #[track_caller]
+    pub fn imported(&self, npm: &Npm) -> Vec<u8> {
+        self.import(npm).expect_code(0);
+        read(&self.output())
+    }
+
+    fn output(&self) -> PathBuf {
+        self.project.path("imported.wasm")
+    }
+}
+
+impl Npm {
+    /// OpenFn's adaptor of this short name as a file.
+    #[track_caller]
+    pub fn imported(&self, short: &str) -> Vec<u8> {
+        let project = Project::new();
+        let output = project.path("imported.wasm");
+        import(short, &self.adaptor(short), &output, self).expect_code(0);
+        read(&output)
+    }
+}
+
+fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Ended {
+    let shown = |path: &Path| path.display().to_string();
+    Program::new([
+        "adaptor",
+        "import",
+        name,
+        "--from",
+        &shown(from),
+        "-o",
+        &shown(output),
+    ])
+    .env("FONIO_ESBUILD", &shown(&npm.esbuild()))
+    .env("PATH", &path())
+    .run(output.parent().expect("it is in a folder"))
+}
+
+fn read(file: &Path) -> Vec<u8> {
+    fs::read(file).unwrap_or_else(|error| panic!("{} cannot be read: {error}", file.display()))
+}

@@ -1,0 +1,155 @@
+//! What is not imported, and what a person reads then.
+
+use fonio_tests::{Npm, Package, Program, Project};
+
+/// The package is refused with exit code 10, and the person reads all of `words`.
+#[track_caller]
+fn refused(package: &Package, words: &[&str]) {
+    let Some(npm) = Npm::for_test("import_refusals") else {
+        return;
+    };
+    let said = package.import(&npm).expect_code(10).stderr;
+    for words in words {
+        assert!(said.contains(words), "`{words}` is not in:\n{said}");
+    }
+}
+
+fn needing(dependency: &str) -> Package {
+    Package::with_manifest(&format!(
+        r#"{{"name": "@acme/thing", "version": "1.0.0", "main": "index.js", "dependencies": {{"{dependency}": "*"}}}}"#
+    ))
+    .file("index.js", "module.exports = {};")
+    .file(
+        &format!("node_modules/{dependency}/package.json"),
+        format!(r#"{{"name": "{dependency}", "version": "1.0.0", "main": "index.js"}}"#),
+    )
+    .file(&format!("node_modules/{dependency}/index.js"), "module.exports = {};")
+}
+
+#[test]
+fn what_needs_a_database_or_files_by_tcp_is_refused_with_the_alternative() {
+    for (dependency, system) in [
+        ("pg", "PostgreSQL"),
+        ("mysql2", "MySQL"),
+        ("tedious", "Microsoft SQL Server"),
+        ("mongodb", "MongoDB"),
+        ("redis", "Redis"),
+        ("ssh2", "SSH"),
+        ("thrift", "Hive"),
+        ("duckdb", "native code"),
+    ] {
+        let needs = format!("it needs `{dependency}`");
+        refused(
+            &needing(dependency),
+            &[
+                "@acme/thing@1.0.0 cannot be imported",
+                &needs,
+                system,
+                "\n  = ",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_native_addon_is_refused() {
+    refused(
+        &needing("fast-thing").file("node_modules/fast-thing/binding.gyp", "{}"),
+        &["`fast-thing`, which has a native addon"],
+    );
+    refused(
+        &needing("fast-thing").file(
+            "node_modules/fast-thing/build/Release/fast.node",
+            "\u{7f}ELF",
+        ),
+        &["native addon"],
+    );
+}
+
+#[test]
+fn a_bundle_of_30_mb_is_refused_with_the_limit() {
+    let source = format!("export const text = () => {:?};", "x".repeat(30_000_000));
+    refused(
+        &Package::new(&source),
+        &["MiB of JavaScript", "the limit is 8 MiB"],
+    );
+}
+
+#[test]
+fn a_package_that_names_no_entry_is_refused() {
+    let types = r#"{"name": "@acme/thing", "version": "1.0.0", "exports": {".": {"types": "./index.d.ts"}}}"#;
+    refused(
+        &Package::with_manifest(types).file("index.d.ts", ""),
+        &["names no file to start from"],
+    );
+}
+
+#[test]
+fn a_package_without_an_import_form_is_imported_by_its_require_form() {
+    let Some(npm) = Npm::for_test("import_refusals") else {
+        return;
+    };
+    let only_require = r#"{"name": "@acme/thing", "version": "1.0.0", "exports": {".": {"require": "./index.cjs"}}}"#;
+    let wasm = Package::with_manifest(only_require)
+        .file(
+            "index.cjs",
+            "exports.hello = () => state => ({ data: 'hello' });",
+        )
+        .imported(&npm);
+    let state = fonio_tests::Job::new("hello();")
+        .adaptor_file(&wasm)
+        .run()
+        .state();
+    assert_eq!(state["data"], "hello");
+}
+
+#[test]
+fn what_is_missing_or_broken_in_it_is_said_with_its_place() {
+    refused(
+        &Package::new("import x from 'not-there'; export const a = x;"),
+        &["cannot be bundled", "not-there"],
+    );
+    refused(
+        &Package::new("export const a = {;"),
+        &["cannot be bundled", "index.js"],
+    );
+}
+
+#[test]
+fn a_package_that_throws_while_it_loads_is_refused_with_what_it_said() {
+    refused(
+        &Package::new("throw new Error('no such luck');"),
+        &["does not load in the sandbox", "no such luck"],
+    );
+}
+
+#[test]
+fn another_package_than_the_one_asked_for_is_refused() {
+    refused(
+        &Package::new("export const a = 1;").named("@acme/other"),
+        &["@acme/other was asked for, but that is @acme/thing@1.2.3"],
+    );
+}
+
+#[test]
+fn without_npm_on_the_machine_the_error_says_what_to_install_and_what_else_to_do() {
+    let project = Project::new();
+    let nothing = project.dir().display().to_string();
+    Program::new(["adaptor", "import", "http@7.2.10"])
+        .env("PATH", &nothing)
+        .run(project.dir())
+        .expect_code(1)
+        .expect_said("npm is not on this machine")
+        .expect_said("--from");
+}
+
+#[test]
+fn a_runtime_without_a_package_in_it_is_no_adaptor() {
+    let wasm =
+        std::fs::read(fonio_tests::guests().join("runtime-package.wasm")).expect("it is built");
+    let project = Project::new().file("runtime.wasm", wasm);
+    Program::new(["adaptor", "inspect", "runtime.wasm"])
+        .run(project.dir())
+        .expect_code(10)
+        .expect_said("has no section `fonio:package`");
+}
