@@ -14,6 +14,7 @@ use crate::bindings::compiler::CompilerPre;
 use crate::bindings::compiler::exports::fonio::compiler::compile::Options;
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::Problem;
+use crate::capabilities::collections::StepCollections;
 use crate::capabilities::http::Egress;
 use crate::capabilities::log::StepLog;
 use crate::code::{CodeCache, CodeError};
@@ -238,7 +239,13 @@ impl Sandbox {
     ) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
         if let Some(package) = package {
             let nowhere = Egress::new(Grants::default());
-            let (mut store, _) = package.store(&self.engine, meter, StepLog::new(0), nowhere);
+            let (mut store, _) = package.store(
+                &self.engine,
+                meter,
+                StepLog::new(0),
+                nowhere,
+                StepCollections::default(),
+            );
             let runtime = package.runtime.instantiate_async(&mut store).await?;
             let engine = runtime.fonio_expression_engine();
             return engine.call_compile(&mut store, name, module).await;
