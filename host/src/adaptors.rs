@@ -109,6 +109,22 @@ impl Adaptors {
         Adaptors(loaded)
     }
 
+    /// Loads the file `path` and puts it before all others, by the name that it would have as `adaptors/NAME.wasm`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not an adaptor.
+    pub async fn put_first(
+        &mut self,
+        name: &str,
+        path: &Path,
+        sandbox: &Sandbox,
+    ) -> Result<(), String> {
+        let file = Path::new("adaptors").join(format!("{name}.wasm"));
+        let loaded = load_file(path, &file, sandbox, None).await?;
+        self.0.insert(0, loaded);
+        Ok(())
+    }
+
     /// Whether an adaptor is still here. One that was deleted must not run on in jobs made with it.
     pub(crate) fn have(&self, digest: Option<&String>) -> bool {
         digest.is_none_or(|digest| self.0.iter().any(|adaptor| adaptor.digest == *digest))
@@ -226,7 +242,8 @@ pub fn adaptor_files_stamp(dir: &Path) -> String {
     wasm_files(dir).into_iter().map(stamp).collect()
 }
 
-fn wasm_files(dir: &Path) -> Vec<PathBuf> {
+/// The files in `adaptors/` of a project, in order.
+pub(crate) fn wasm_files(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(dir.join("adaptors")) else {
         return Vec::new();
     };

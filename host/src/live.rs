@@ -69,14 +69,20 @@ impl Live {
         sandbox: &Sandbox,
         old: Option<&Live>,
     ) -> Live {
+        let before = old.map(|old| &old.adaptors);
+        let adaptors = Adaptors::load(&project.dir, sandbox, before, &mut problems).await;
+        Live::load_with(project, problems, adaptors, sandbox, old).await
+    }
+
+    /// As [`Live::load`], with these adaptors in place of the project's own.
+    pub async fn load_with(
+        project: Project,
+        mut problems: Vec<Problem>,
+        adaptors: Adaptors,
+        sandbox: &Sandbox,
+        old: Option<&Live>,
+    ) -> Live {
         let project = Arc::new(project);
-        let adaptors = Adaptors::load(
-            &project.dir,
-            sandbox,
-            old.map(|old| &old.adaptors),
-            &mut problems,
-        )
-        .await;
         let mut jobs = BTreeMap::new();
         for job in project.jobs() {
             let before = old.and_then(|old| old.jobs.get(&job.key));

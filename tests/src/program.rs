@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::places::{code_cache, fonio};
 use crate::wait::wait_at_most;
@@ -20,6 +21,7 @@ const LIFETIME: Duration = Duration::from_secs(180);
 /// A call that is being put together.
 #[derive(Debug)]
 pub struct Program {
+    name: Option<String>,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     address_space_bytes: Option<u64>,
@@ -44,9 +46,18 @@ impl Program {
             .map(|argument| argument.as_ref().to_owned())
             .collect();
         Program {
+            name: None,
             arguments,
             environment: BTreeMap::new(),
             address_space_bytes: None,
+        }
+    }
+
+    /// `NAME ARGUMENTS…`, NAME being a link to the program.
+    pub fn called<A: AsRef<str>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Program {
+        Program {
+            name: Some(name.to_owned()),
+            ..Program::new(arguments)
         }
     }
 
@@ -71,7 +82,12 @@ impl Program {
 
     /// Starts it in `dir`.
     pub(crate) fn start(&self, dir: &Path) -> Child {
-        let mut command = Command::new(fonio());
+        // Once the child has started, nobody needs the link any more.
+        let links = self.name.as_ref().map(|name| link(name));
+        let mut command = match &links {
+            Some((_, link)) => Command::new(link),
+            None => Command::new(fonio()),
+        };
         command
             .args(&self.arguments)
             .current_dir(dir)
@@ -130,6 +146,14 @@ impl Ended {
         );
         self
     }
+}
+
+/// A link to the program in a folder of its own.
+fn link(name: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for the link");
+    let link = folder.path().join(name);
+    std::os::unix::fs::symlink(fonio(), &link).expect("links can be made");
+    (folder, link)
 }
 
 fn limit_address_space(command: &mut Command, bytes: u64) {

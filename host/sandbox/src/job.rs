@@ -33,6 +33,8 @@ impl From<Problem> for JobProblem {
 /// A job that is ready to run.
 #[derive(Debug)]
 pub struct CompiledJob {
+    /// The module that runs in the author's place, line for line.
+    pub module: String,
     pub(crate) bytecode: Vec<u8>,
     pub(crate) shifts: Vec<Shift>,
     pub(crate) adaptor: Option<Arc<Adaptor>>,

@@ -222,6 +222,7 @@ impl Sandbox {
             .map(JobProblem::from)
             .collect();
         Ok(CompiledJob {
+            module: compiled.module,
             bytecode,
             shifts: compiled.shifts,
             adaptor,

@@ -108,7 +108,7 @@ fn from(loaded: &LoadedAdaptor) -> String {
 
 /// The names that a project's jobs use, each once.
 fn names(project: &Project) -> Vec<AdaptorName> {
-    let mut names: Vec<AdaptorName> = project.jobs.iter().map(|job| job.adaptor.clone()).collect();
+    let mut names: Vec<AdaptorName> = project.jobs().map(|job| job.adaptor.clone()).collect();
     names.sort();
     names.dedup();
     names

@@ -2,9 +2,13 @@
 
 mod adaptor;
 mod check;
+mod compile;
 mod import;
+mod named;
+mod openfn;
 mod output;
 pub mod paint;
+mod project;
 mod run;
 mod sandbox;
 mod serve;
@@ -19,6 +23,8 @@ use fonio_sandbox::Shape;
 ///
 /// A project is a directory: project.yaml with jobs, triggers and credentials, jobs/*.js, adaptors/*.wasm, and
 /// fonio.toml, which says what they may reach. Start with `fonio check DIR`, then `fonio serve DIR`.
+///
+/// Called as `openfn` (by a link to it), it takes OpenFn's command line.
 #[derive(Debug, Parser)]
 #[command(name = "fonio", version, max_term_width = 100)]
 struct Cli {
@@ -31,6 +37,10 @@ enum Command {
     Serve(serve::Serve),
     Run(run::Run),
     Check(check::Check),
+    Compile(compile::Compile),
+    /// Between this host and OpenFn: every generation of project files.
+    #[command(subcommand)]
+    Project(project::ProjectCommand),
     /// What adaptors there are, and what a file wants before anyone trusts it.
     #[command(subcommand)]
     Adaptor(adaptor::AdaptorCommand),
@@ -103,7 +113,11 @@ impl Failure {
 
 /// The program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if openfn::is_called(&arguments) {
+        return openfn::main(arguments);
+    }
+    let cli = Cli::parse_from(arguments);
     paint::start_tracing();
     let result = match cli.command {
         Command::CompileGuest {
@@ -115,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => on_runtime(serve.execute()),
         Command::Run(run) => on_runtime(run.execute()),
         Command::Check(check) => on_runtime(check.execute()),
+        Command::Compile(compile) => on_runtime(compile.execute()),
+        Command::Project(project) => on_runtime(project.execute()),
         Command::Adaptor(adaptor) => on_runtime(adaptor.execute()),
     };
     match result {
@@ -126,7 +142,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn on_runtime(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -1,6 +1,7 @@
 //! `fonio run`: one job, or a whole workflow.
 
-mod workflow;
+pub(super) mod walk;
+pub(super) mod workflow;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,17 +9,18 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    AdaptorName, Grants, Limits, NoSuchJob, Origin, Problem, Project, Severity,
-    origins_of_credential,
+    Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Severity, origins_of_credential,
 };
-use fonio_sandbox::{Adaptor, CompiledJob, Egress, JobProblem, Sandbox, StepOutcome, StepRequest};
+use fonio_sandbox::{
+    Adaptor, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, StepOutcome,
+    StepRequest,
+};
 use serde_json::{Value, json};
 
 use super::output::println;
-use super::{Exit, Failure, adaptor, paint, sandbox};
-use crate::adaptors::Adaptors;
+use super::{Exit, Failure, named, paint, sandbox};
 use crate::collections::PassingCollections;
-use crate::host::load_project;
+use crate::host::{load_project, load_project_file};
 use crate::live::Live;
 
 /// Runs one job or workflow, here and now, in the sandbox that `serve` uses.
@@ -50,7 +52,7 @@ pub(crate) struct Run {
     /// Where to write the final state [default: standard output].
     #[arg(short, long, value_name = "OUT.json")]
     output: Option<PathBuf>,
-    /// The project whose adaptors, grants, limits and credentials to use.
+    /// The project whose adaptors, grants, limits and credentials to use: its directory, or its file.
     #[arg(long, value_name = "DIR")]
     project: Option<PathBuf>,
     /// One more origin that the job may reach, for example https://dhis2.example.org.
@@ -71,7 +73,7 @@ struct Prepared {
 impl Run {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
         let state = self.initial_state()?;
-        let allowed = self.allowed()?;
+        let allowed = origins(&self.allow)?;
         if let Some(workflow) = self.workflow(&allowed).await? {
             return workflow.run(self, state).await;
         }
@@ -119,7 +121,7 @@ impl Run {
 
     /// A job of a project by name, or a file with the project's adaptors, grants and limits.
     async fn prepare_in_project(&self, sandbox: &Sandbox, dir: &Path) -> Result<Prepared, Failure> {
-        let loaded = load_project(dir).await;
+        let loaded = load_dir_or_file(dir).await;
         let Some(project) = loaded.project else {
             for problem in &loaded.problems {
                 paint::problem(problem);
@@ -169,11 +171,15 @@ impl Run {
     ) -> Result<Prepared, Failure> {
         if !Path::new(&self.job).is_file() {
             let names: Vec<&str> = project.jobs().map(|job| job.key.as_str()).collect();
-            let said = format!(
+            let mut said = format!(
                 "{} is neither a job or workflow of the project nor a file; its jobs are {}",
                 self.job,
                 names.join(", ")
             );
+            if project.generation.has_workflows() {
+                let workflows = workflow::ids(&project.workflows).join(", ");
+                said += &format!("; its workflows are {workflows}");
+            }
             return Err(Failure::usage(said));
         }
         let dir = project.dir.clone();
@@ -183,7 +189,10 @@ impl Run {
     async fn prepare_file(&self, sandbox: &Sandbox, dir: &Path) -> Result<Prepared, Failure> {
         let file = PathBuf::from(&self.job);
         let source = read(&file)?;
-        let (adaptor, name) = self.load_adaptor(sandbox, dir).await?;
+        let named = named::adaptor(sandbox, dir, &self.adaptor).await?;
+        let (adaptor, name) = named.map_or((None, None), |named| {
+            (Some(named.adaptor), Some(named.name))
+        });
         let (settings, problems) = fonio_project::load_settings(dir);
         for problem in &problems {
             paint::problem(problem);
@@ -195,17 +204,7 @@ impl Run {
                 "fonio.toml cannot be understood".to_owned(),
             )
         })?;
-        let label = file.file_stem().map_or_else(
-            || "job".to_owned(),
-            |stem| stem.to_string_lossy().into_owned(),
-        );
-        let code = sandbox
-            .load_job(&label, &source, adaptor)
-            .await
-            .map_err(|found| not_loaded(&file, &source, &found))?;
-        for warning in &code.warnings {
-            paint::problem(&problem(&file, &source, warning, Severity::Warning));
-        }
+        let code = compiled(sandbox, &file, &source, adaptor).await?;
         let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
         Ok(Prepared {
             file,
@@ -215,58 +214,6 @@ impl Run {
             limits: settings.limits,
             configuration: None,
         })
-    }
-
-    /// The adaptor and the full name that `[adaptors.<name>]` stands for.
-    async fn load_adaptor(
-        &self,
-        sandbox: &Sandbox,
-        dir: &Path,
-    ) -> Result<(Option<Arc<Adaptor>>, Option<String>), Failure> {
-        let mut found = None;
-        for named in &self.adaptor {
-            let this = if Path::new(named)
-                .extension()
-                .is_some_and(|extension| extension == "wasm")
-            {
-                let adaptor = Arc::new(adaptor::load(sandbox, Path::new(named)).await?);
-                let name: AdaptorName = adaptor
-                    .description()
-                    .name
-                    .parse()
-                    .map_err(Failure::failed)?;
-                Some((adaptor, name.name))
-            } else {
-                self.named_adaptor(sandbox, dir, named).await?
-            };
-            if found.is_some() && this.is_some() {
-                return Err(Failure::usage(
-                    "a job has one adaptor beside the common operations; name one with -a",
-                ));
-            }
-            found = found.or(this);
-        }
-        Ok(found.map_or((None, None), |(adaptor, name)| (Some(adaptor), Some(name))))
-    }
-
-    async fn named_adaptor(
-        &self,
-        sandbox: &Sandbox,
-        dir: &Path,
-        named: &str,
-    ) -> Result<Option<(Arc<Adaptor>, String)>, Failure> {
-        let name: AdaptorName = named
-            .parse()
-            .map_err(|error| Failure::usage(format!("{named}: {error}")))?;
-        let mut problems = Vec::new();
-        let adaptors = Adaptors::load(dir, sandbox, None, &mut problems).await;
-        for problem in &problems {
-            paint::problem(problem);
-        }
-        match adaptors.find(&name) {
-            Ok(found) => Ok(found.map(|loaded| (Arc::clone(&loaded.adaptor), name.name.clone()))),
-            Err((message, help)) => Err(Failure(Exit::NotLoaded, format!("{message}\n  = {help}"))),
-        }
     }
 
     /// The credential file wins over what the state brings, and that over the project's.
@@ -299,17 +246,8 @@ impl Run {
             .as_object()
             .map(origins_of_credential)
             .unwrap_or_default();
-        more.extend(self.allowed()?);
+        more.extend(origins(&self.allow)?);
         Ok(prepared.grants.clone().and(more))
-    }
-
-    /// What --allow names.
-    fn allowed(&self) -> Result<Vec<Origin>, Failure> {
-        let parse = |origin: &String| {
-            let parsed = origin.parse();
-            parsed.map_err(|error| Failure::usage(format!("--allow {origin}: {error}")))
-        };
-        self.allow.iter().map(parse).collect()
     }
 
     fn finish(&self, prepared: &Prepared, outcome: StepOutcome) -> Result<Exit, Failure> {
@@ -332,6 +270,7 @@ impl Run {
                         source.trim_end()
                     );
                 }
+                said += for_this_run(&failure);
                 return Err(Failure(Exit::of_step(&failure), said));
             }
         };
@@ -355,9 +294,90 @@ impl Run {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// Reads the project in a directory, or the one in a file.
+pub(super) async fn load_dir_or_file(path: &Path) -> Loaded {
+    if path.is_file() {
+        load_project_file(path).await
+    } else {
+        load_project(path).await
+    }
+}
+
+/// Grants `origins` to every job of the project, whichever table of fonio.toml counts for it.
+pub(super) fn allow(project: &mut Project, origins: &[Origin]) {
+    let own = project.settings.adaptors.values_mut();
+    for list in own.filter_map(|own| own.allow.as_mut()) {
+        list.extend_from_slice(origins);
+    }
+    project.settings.allow.extend_from_slice(origins);
+}
+
+/// What to say of a refusal besides the lines for fonio.toml, where there is `--allow`.
+pub(super) fn for_this_run(failure: &StepFailure) -> &'static str {
+    match failure.kind {
+        FailureKind::Denied => "\n  = or name that origin with --allow, for this run alone",
+        _ => "",
+    }
+}
+
+/// What `--allow` names.
+pub(super) fn origins(allow: &[String]) -> Result<Vec<Origin>, Failure> {
+    let parse = |origin: &String| {
+        let parsed = origin.parse();
+        parsed.map_err(|error| Failure::usage(format!("--allow {origin}: {error}")))
+    };
+    allow.iter().map(parse).collect()
+}
+
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// Compiles the expression in `file`.
+///
+/// # Errors
+/// Every problem found, with its place in the file.
+pub(super) async fn compile(
+    sandbox: &Sandbox,
+    file: &Path,
+    source: &str,
+    adaptor: Option<Arc<Adaptor>>,
+) -> Result<(CompiledJob, Vec<Problem>), Vec<Problem>> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let problems = |found: &[JobProblem], severity| {
+        let found = found.iter();
+        found
+            .map(|each| problem(file, source, each, severity))
+            .collect()
+    };
+    match sandbox.load_job(&stem, source, adaptor).await {
+        Ok(code) => {
+            let warnings = problems(&code.warnings, Severity::Warning);
+            Ok((code, warnings))
+        }
+        Err(found) => Err(problems(&found, Severity::Error)),
+    }
+}
+
+/// The code of a job, after every problem has been shown.
+pub(super) async fn compiled(
+    sandbox: &Sandbox,
+    file: &Path,
+    source: &str,
+    adaptor: Option<Arc<Adaptor>>,
+) -> Result<CompiledJob, Failure> {
+    let compiled = compile(sandbox, file, source, adaptor).await;
+    let problems = match &compiled {
+        Ok((_, warnings)) => warnings,
+        Err(errors) => errors,
+    };
+    for problem in problems {
+        paint::problem(problem);
+    }
+    let said = format!("{} could not be loaded", file.display());
+    let code = compiled.map(|(code, _)| code);
+    code.map_err(|_| Failure(Exit::NotLoaded, said))
 }
 
 fn problem(file: &Path, source: &str, found: &JobProblem, severity: Severity) -> Problem {
@@ -373,14 +393,4 @@ fn problem(file: &Path, source: &str, found: &JobProblem, severity: Severity) ->
             .nth(found.line as usize - 1)
             .map(str::to_owned),
     }
-}
-
-fn not_loaded(file: &Path, source: &str, found: &[JobProblem]) -> Failure {
-    for each in found {
-        paint::problem(&problem(file, source, each, Severity::Error));
-    }
-    Failure(
-        Exit::NotLoaded,
-        format!("{} could not be loaded", file.display()),
-    )
 }

@@ -1,32 +1,24 @@
-//! A whole workflow, from its start to its leaves, with nothing stored between the steps.
+//! A whole workflow: which one is meant, and how its run is shown.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::time::Instant;
+use std::time::Duration;
 
-use fonio_project::{Loaded, Origin, Problem, Project};
-use serde_json::{Map, Value, json};
+use fonio_project::{Loaded, Origin, Problem, Project, Workflow, origins_of_credential};
+use serde_json::Value;
 
-use super::{Run, read};
+use super::walk::{Range, Walk, Watch};
+use super::{Run, allow, for_this_run, load_dir_or_file, read};
 use crate::cli::{Exit, Failure, paint, sandbox};
-use crate::flow::{self, Ended, Follows, Step, id_of};
-use crate::host::{load_project, load_project_file};
+use crate::flow::Ended;
+use crate::host::load_project_file;
 use crate::live::Live;
 use crate::runner::sentence;
-use crate::state::Input;
 
-/// A workflow to run, of a project that may hold others.
+/// A workflow to run, in a project that holds no other.
 pub(super) struct OneWorkflow {
     project: Project,
     problems: Vec<Problem>,
     id: String,
-}
-
-/// A workflow that has ended.
-struct Finished {
-    /// By the ids of the leaves.
-    states: Map<String, Value>,
-    exit: Exit,
 }
 
 impl Run {
@@ -36,37 +28,43 @@ impl Run {
         allowed: &[Origin],
     ) -> Result<Option<OneWorkflow>, Failure> {
         let file = Path::new(&self.job);
-        let is_plan = file
-            .extension()
-            .is_some_and(|ending| ["json", "yaml", "yml"].iter().any(|plan| ending == *plan));
         let loaded = match &self.project {
-            Some(dir) => load_project(dir).await,
-            None if is_plan && file.is_file() => load_project_file(file).await,
+            Some(project) => load_dir_or_file(project).await,
+            None if is_plan(file) && file.exists() => load_project_file(file).await,
             None => return Ok(None),
         };
         let named = self.project.is_some().then_some(self.job.as_str());
         let Some((problems, mut project)) = understood(loaded, &self.job)? else {
             return Ok(None);
         };
-        let own = project.settings.adaptors.values_mut();
-        for list in own.filter_map(|own| own.allow.as_mut()) {
-            list.extend_from_slice(allowed);
-        }
-        project.settings.allow.extend_from_slice(allowed);
+        allow(&mut project, allowed);
         let id = match named {
             Some(name) if project.find_job(name).is_ok() => return Ok(None),
-            Some(name) => match project.workflow(name) {
+            Some(name) => match find_workflow(&project, name) {
                 Some(workflow) => workflow.id.clone(),
                 None => return Ok(None),
             },
-            None => only_workflow(&project)?,
+            None => only_workflow(&project, file)?,
         };
+        project.workflows.retain(|workflow| workflow.id == id);
         Ok(Some(OneWorkflow {
             project,
             problems,
             id,
         }))
     }
+}
+
+/// Whether a file of this name holds a workflow or a project.
+pub(crate) fn is_plan(file: &Path) -> bool {
+    let ending = file.extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("json" | "yaml" | "yml"))
+}
+
+/// By its id, or by what people call it.
+pub(crate) fn find_workflow<'p>(project: &'p Project, name: &str) -> Option<&'p Workflow> {
+    let by_name = || project.workflows.iter().find(|found| found.name == name);
+    project.workflow(name).or_else(by_name)
 }
 
 /// Nothing when the project cannot be loaded at all: then whoever asks next says why.
@@ -83,49 +81,55 @@ fn understood(loaded: Loaded, what: &str) -> Result<Option<(Vec<Problem>, Projec
     Ok(loaded.project.map(|project| (loaded.problems, project)))
 }
 
-fn only_workflow(project: &Project) -> Result<String, Failure> {
+fn only_workflow(project: &Project, file: &Path) -> Result<String, Failure> {
     match project.workflows.as_slice() {
         [only] => Ok(only.id.clone()),
         [] => Err(Failure::usage("there is no workflow in this file")),
-        several => {
-            let ids: Vec<&str> = several
-                .iter()
-                .map(|workflow| workflow.id.as_str())
-                .collect();
-            Err(Failure::usage(format!(
-                "there are several workflows in this file; name one with --project DIR: {}",
-                ids.join(", ")
-            )))
-        }
+        several => Err(Failure::usage(format!(
+            "there are several workflows in this file; name one: fonio run NAME --project {}, NAME being one of {}",
+            file.display(),
+            ids(several).join(", ")
+        ))),
     }
 }
 
+/// What a person can name.
+pub(crate) fn ids(workflows: &[Workflow]) -> Vec<&str> {
+    let ids = workflows.iter().map(|workflow| workflow.id.as_str());
+    ids.collect()
+}
+
 impl OneWorkflow {
-    pub(super) async fn run(self, run: Run, state: Value) -> Result<Exit, Failure> {
+    pub(super) async fn run(mut self, run: Run, state: Value) -> Result<Exit, Failure> {
         let sandbox = sandbox::start().await?;
+        let given = run.given_credential(&state)?;
+        if let Some(Value::Object(body)) = &given {
+            allow(&mut self.project, &origins_of_credential(body));
+        }
         let live = Live::load(self.project, self.problems, &sandbox, None).await;
         for problem in &live.problems {
             paint::problem(problem);
         }
-        if live.problems.iter().any(Problem::is_error) {
+        let workflow = live.project.workflow(&self.id);
+        let (Some(workflow), false) = (workflow, live.problems.iter().any(Problem::is_error))
+        else {
             return Err(Failure(
                 Exit::NotLoaded,
                 format!("{} could not be loaded", self.id),
             ));
-        }
-        let given = run.given_credential(&state)?;
-        let finished = walk(&sandbox, &live, &self.id, &state, given.as_ref()).await;
-        let mut states = finished.states;
-        let state = match states.len() {
-            1 => states
-                .values_mut()
-                .next()
-                .map(Value::take)
-                .unwrap_or_default(),
-            _ => Value::Object(states),
         };
-        run.give(&format!("{state:#}"))?;
-        Ok(finished.exit)
+        let walk = Walk {
+            sandbox: &sandbox,
+            live: &live,
+            workflow,
+            range: Range::default(),
+            given: given.as_ref(),
+        };
+        let finished = walk.run(&state, &mut Console { live: &live }).await;
+        let worst = finished.stopped.as_ref().or(finished.failed.as_ref());
+        let exit = worst.map_or(Exit::Success, Exit::of_step);
+        run.give(&format!("{:#}", finished.into_state()))?;
+        Ok(exit)
     }
 }
 
@@ -149,76 +153,22 @@ impl Run {
     }
 }
 
-/// Breadth first and one after another, as `serve` runs them.
-async fn walk(
-    sandbox: &fonio_sandbox::Sandbox,
-    live: &Live,
-    id: &str,
-    state: &Value,
-    given: Option<&Value>,
-) -> Finished {
-    let mut finished = Finished {
-        states: Map::new(),
-        exit: Exit::Success,
-    };
-    let Some(workflow) = live.project.workflow(id) else {
-        return finished;
-    };
-    let started = Instant::now();
-    let mut waiting: VecDeque<(String, String)> = workflow
-        .first_jobs()
-        .iter()
-        .map(|job| (job.key.clone(), state.to_string()))
-        .collect();
-    let mut reached = BTreeMap::new();
-    while let Some((key, input)) = waiting.pop_front() {
-        let time_left = workflow
-            .options
-            .timeout
-            .map(|timeout| timeout.saturating_sub(started.elapsed()));
-        let step = Step {
-            key: &key,
-            input: Input::State(&input),
-            given,
-            time_left,
-        };
-        paint::event("step", id_of(id, &key));
-        let ended = flow::run(sandbox, live, step).await;
-        tell(live, &key, &ended);
-        let output = ended.output.unwrap_or_default();
-        match ended.follows {
-            Follows::Jobs(keys) => {
-                waiting.extend(keys.into_iter().map(|key| (key, output.clone())))
-            }
-            Follows::Leaf(name) => {
-                let times: &mut u32 = reached.entry(name.clone()).or_default();
-                let name = if *times == 0 {
-                    name
-                } else {
-                    format!("{name}-{times}")
-                };
-                *times += 1;
-                finished
-                    .states
-                    .insert(name, serde_json::from_str(&output).unwrap_or(json!(output)));
-                if let Some(failure) = &ended.failure {
-                    finished.exit = Exit::of_step(failure);
-                }
-            }
-            Follows::End => {
-                finished.exit = ended.failure.as_ref().map_or(Exit::Failed, Exit::of_step);
-                return finished;
-            }
-        }
-    }
-    finished
+/// Shows the steps to whoever ran them.
+struct Console<'l> {
+    live: &'l Live,
 }
 
-fn tell(live: &Live, key: &str, ended: &Ended) {
-    for line in &ended.log {
-        paint::log_line(line.level, &line.message);
+impl Watch for Console<'_> {
+    fn starts(&mut self, id: &str) {
+        paint::event("step", id);
     }
-    if let Some(failure) = &ended.failure {
-        paint::error(&sentence(live, key, failure));
+
+    fn ended(&mut self, key: &str, _: &str, ended: &Ended, _: Duration) {
+        for line in &ended.log {
+            paint::log_line(line.level, &line.message);
+        }
+        if let Some(failure) = &ended.failure {
+            paint::error(&(sentence(self.live, key, failure) + for_this_run(failure)));
+        }
     }
 }

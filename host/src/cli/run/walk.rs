@@ -1,0 +1,166 @@
+//! A walk through a workflow, from its start to its leaves, with nothing stored between the steps.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use fonio_project::Workflow;
+use fonio_sandbox::{Sandbox, StepFailure};
+use serde_json::{Map, Value, json};
+
+use crate::flow::{self, Ended, Follows, Step, id_of, started_by};
+use crate::live::Live;
+use crate::state::Input;
+
+/// What a walk needs.
+pub(crate) struct Walk<'w> {
+    pub sandbox: &'w Sandbox,
+    pub live: &'w Live,
+    pub workflow: &'w Workflow,
+    pub range: Range,
+    /// A credential that came with the first state: under what the jobs have themselves.
+    pub given: Option<&'w Value>,
+}
+
+/// The part of a workflow to walk, by the ids of its steps. By default all of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Range {
+    /// A job or a trigger; else what the workflow says.
+    pub start: Option<String>,
+    /// The job after which nothing follows.
+    pub end: Option<String>,
+}
+
+/// Who sees the steps go by.
+pub(crate) trait Watch {
+    /// A step begins.
+    fn starts(&mut self, id: &str);
+    /// It has ended.
+    fn ended(&mut self, key: &str, id: &str, ended: &Ended, took: Duration);
+}
+
+/// A walk that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// By the ids of the leaves.
+    leaves: Map<String, Value>,
+    /// Of the last leaf that failed.
+    pub failed: Option<StepFailure>,
+    /// Why the walk ended before its leaves: a job crashed, a limit stopped it, a condition broke.
+    pub stopped: Option<StepFailure>,
+}
+
+impl Finished {
+    /// The final state: of the only leaf, or an object of them by their ids.
+    pub fn into_state(mut self) -> Value {
+        match self.leaves.len() {
+            1 => {
+                let only = self.leaves.values_mut().next();
+                only.map(Value::take).unwrap_or_default()
+            }
+            _ => Value::Object(self.leaves),
+        }
+    }
+
+    /// The ids of the steps that failed, as the leaves' `errors` name them.
+    pub fn errors(&self) -> usize {
+        let errors = self
+            .leaves
+            .values()
+            .filter_map(|leaf| leaf["errors"].as_object());
+        let ids: std::collections::BTreeSet<&String> = errors.flat_map(Map::keys).collect();
+        ids.len()
+    }
+
+    fn leaf(&mut self, times: u32, id: &str, output: &str) {
+        let name = if times == 0 {
+            id.to_owned()
+        } else {
+            format!("{id}-{times}")
+        };
+        let state = serde_json::from_str(output).unwrap_or(json!(output));
+        self.leaves.insert(name, state);
+    }
+}
+
+impl Walk<'_> {
+    /// Breadth first and one after another, as `serve` runs them.
+    pub async fn run(&self, state: &Value, watch: &mut dyn Watch) -> Finished {
+        let mut finished = Finished {
+            leaves: Map::new(),
+            failed: None,
+            stopped: None,
+        };
+        let started = Instant::now();
+        let first = self.first().into_iter();
+        let mut waiting: VecDeque<(String, String)> =
+            first.map(|key| (key, state.to_string())).collect();
+        let mut reached: BTreeMap<String, u32> = BTreeMap::new();
+        while let Some((key, input)) = waiting.pop_front() {
+            let ended = self.step(&key, &input, started.elapsed(), watch).await;
+            let output = ended.output.unwrap_or_default();
+            match self.follows(&key, ended.follows) {
+                Follows::Jobs(keys) => {
+                    waiting.extend(keys.into_iter().map(|key| (key, output.clone())));
+                }
+                Follows::Leaf(id) => {
+                    let times = reached.entry(id.clone()).or_default();
+                    finished.leaf(*times, &id, &output);
+                    *times += 1;
+                    finished.failed = ended.failure.or(finished.failed);
+                }
+                Follows::End => {
+                    finished.stopped = ended.failure;
+                    return finished;
+                }
+            }
+        }
+        finished
+    }
+
+    /// The keys of the jobs to start with; or of the trigger itself, when its edges have conditions to judge.
+    fn first(&self) -> Vec<String> {
+        let start = self.range.start.as_ref().or(self.workflow.start.as_ref());
+        let Some(start) = start else {
+            return Vec::new();
+        };
+        if self.workflow.trigger(start).is_some() {
+            return started_by(self.workflow, start);
+        }
+        let job = self.workflow.job(start);
+        job.map(|job| job.key.clone()).into_iter().collect()
+    }
+
+    async fn step(
+        &self,
+        key: &str,
+        input: &str,
+        elapsed: Duration,
+        watch: &mut dyn Watch,
+    ) -> Ended {
+        let timeout = self.workflow.options.timeout;
+        let step = Step {
+            key,
+            input: Input::State(input),
+            given: self.given,
+            time_left: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
+        };
+        let Some(job) = self.live.project.job(key) else {
+            return flow::run(self.sandbox, self.live, step).await;
+        };
+        watch.starts(&job.id);
+        let started = Instant::now();
+        let ended = flow::run(self.sandbox, self.live, step).await;
+        watch.ended(key, &job.id, &ended, started.elapsed());
+        ended
+    }
+
+    fn follows(&self, key: &str, follows: Follows) -> Follows {
+        let id = id_of(&self.workflow.id, key);
+        match follows {
+            Follows::Jobs(_) if self.range.end.as_deref() == Some(id) => {
+                Follows::Leaf(id.to_owned())
+            }
+            follows => follows,
+        }
+    }
+}
