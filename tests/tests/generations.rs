@@ -75,7 +75,7 @@ fn runs_of(generation: &str) -> (Vec<Value>, Vec<String>, String) {
         json!([run.job, run.status, steps])
     };
     let runs = host.runs_done().iter().map(shown).collect();
-    let asked: Vec<String> = far_side
+    let mut asked: Vec<String> = far_side
         .received()
         .iter()
         .map(|request| {
@@ -87,6 +87,8 @@ fn runs_of(generation: &str) -> (Vec<Value>, Vec<String>, String) {
             )
         })
         .collect();
+    // Two runs go side by side.
+    asked.sort();
     (runs, asked, Value::Array(names).to_string())
 }
 
