@@ -175,9 +175,7 @@ async fn a_killed_host_keeps_every_message_it_acknowledged() {
 fn two_hosts_cannot_open_one_directory_and_the_second_learns_who_has_it() {
     let dir = directory();
     let store = open(dir.path());
-    let refused = Store::open(dir.path(), StoreOptions::default())
-        .err()
-        .expect("a refusal");
+    let refused = Store::open(dir.path(), StoreOptions::default()).expect_err("a refusal");
     assert_eq!(
         refused,
         StoreError::InUse {
@@ -210,9 +208,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         before
     };
     let known = edit(999);
-    let refused = Store::open(dir.path(), StoreOptions::default())
-        .err()
-        .expect("a refusal");
+    let refused = Store::open(dir.path(), StoreOptions::default()).expect_err("a refusal");
     assert!(
         matches!(refused, StoreError::NewerSchema { found: 999, .. }),
         "{refused}"
@@ -230,9 +226,7 @@ fn a_file_that_is_no_store_is_refused_with_its_path() {
         "not a database, and longer than the header of one ".repeat(100),
     )
     .expect("a file");
-    let refused = Store::open(dir.path(), StoreOptions::default())
-        .err()
-        .expect("a refusal");
+    let refused = Store::open(dir.path(), StoreOptions::default()).expect_err("a refusal");
     assert!(matches!(refused, StoreError::Corrupt { .. }), "{refused:?}");
     assert!(refused.to_string().contains("fonio.db"), "{refused}");
 }
@@ -242,9 +236,7 @@ fn a_data_directory_that_cannot_be_made_is_named() {
     let dir = directory();
     let file = dir.path().join("file");
     std::fs::write(&file, "").expect("a file");
-    let refused = Store::open(&file.join("data"), StoreOptions::default())
-        .err()
-        .expect("a refusal");
+    let refused = Store::open(&file.join("data"), StoreOptions::default()).expect_err("a refusal");
     assert!(
         matches!(refused, StoreError::Directory { .. }),
         "{refused:?}"

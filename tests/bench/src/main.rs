@@ -7,6 +7,7 @@
 //! - `steps`: fresh instances and whole steps in this process
 //! - `memory`: resident memory idle and after work, and that work from end to end
 //! - `live`: start-up and edit-to-live time
+//! - `packages`: compiling a job, importing a package from npm, and a step on it beside one on the native adaptor
 //! - `peers`: the same jobs on OpenFn's own engine and runtime, when asked for
 //!
 //! `process` starts what is measured, `tree` adds up a peer's processes, `inputs` is what is sent and run, `report` makes many measurements one.
@@ -16,6 +17,7 @@ mod inputs;
 mod live;
 mod load;
 mod memory;
+mod packages;
 mod peers;
 mod process;
 mod report;
@@ -72,6 +74,7 @@ enum Part {
     Steps,
     Memory,
     Live,
+    Packages,
     Peers,
 }
 
@@ -82,6 +85,7 @@ impl Part {
             Part::Steps => steps::measure(program, work),
             Part::Memory => memory::measure(program, work),
             Part::Live => live::measure(program, work),
+            Part::Packages => packages::measure(program, work),
             Part::Peers => peers::measure(kept),
         }
     }

@@ -52,13 +52,8 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
         .enable_all()
         .build()?;
     let far_side = Server::own(&["hello"])?;
-    let options = SandboxOptions {
-        code_cache: work.join("code"),
-        compiler: program.to_owned(),
-        steps: 8,
-    };
     runtime.block_on(async {
-        let sandbox = Sandbox::start(options).await?;
+        let sandbox = Sandbox::start(options(program, work)).await?;
         let http = Arc::new(load_http(&sandbox).await?);
         eprintln!("instances of the http adaptor and of the runtime");
         let adaptor = instances(async || sandbox.time_adaptor_instance(&http).await).await?;
@@ -95,7 +90,17 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
     })
 }
 
-async fn load_http(sandbox: &Sandbox) -> anyhow::Result<Adaptor> {
+/// A sandbox as `fonio serve` has it.
+pub fn options(program: &Path, work: &Path) -> SandboxOptions {
+    SandboxOptions {
+        code_cache: work.join("code"),
+        compiler: program.to_owned(),
+        steps: 8,
+    }
+}
+
+/// The native adaptor.
+pub async fn load_http(sandbox: &Sandbox) -> anyhow::Result<Adaptor> {
     let mut carried = Sandbox::built_in_adaptors().iter();
     let (_, wasm) = carried
         .find(|(name, _)| *name == "http")
@@ -143,15 +148,16 @@ async fn instances(
 }
 
 /// A job, ready to run again and again.
-struct Steps {
+pub struct Steps {
     proof: &'static str,
     code: Arc<CompiledJob>,
     state: String,
     egress: Egress,
 }
 
-struct StepTimes {
-    wall_us: Vec<f64>,
+/// What its steps took.
+pub struct StepTimes {
+    pub wall_us: Vec<f64>,
     cpu_us: f64,
     memory_bytes: u64,
     input_bytes: usize,
@@ -159,7 +165,7 @@ struct StepTimes {
 }
 
 impl Steps {
-    async fn new(
+    pub async fn new(
         sandbox: &Sandbox,
         job: Job,
         http: &Arc<Adaptor>,
@@ -180,7 +186,7 @@ impl Steps {
         })
     }
 
-    async fn time(&self, sandbox: &Sandbox) -> anyhow::Result<StepTimes> {
+    pub async fn time(&self, sandbox: &Sandbox) -> anyhow::Result<StepTimes> {
         let mut outcome = self.step(sandbox).await?;
         for _ in 0..WARM_UP {
             outcome = self.step(sandbox).await?;
@@ -223,7 +229,7 @@ impl Steps {
     }
 }
 
-fn micros(time: Duration) -> f64 {
+pub fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
