@@ -148,7 +148,7 @@ impl Adaptors {
         let asked = Asked::of(name.version.as_deref());
         let imported = self.0.iter().filter_map(|adaptor| {
             let (package, version) = adaptor.package()?;
-            (package == name.name).then_some((version, adaptor))
+            means(name, package).then_some((version, adaptor))
         });
         let fitting = imported.filter(|(version, _)| asked.fits(version));
         if let Some((_, newest)) = fitting.max_by(|(a, _), (b, _)| a.cmp(b)) {
@@ -174,7 +174,7 @@ impl Adaptors {
     fn nothing(&self, name: &AdaptorName) -> (String, String) {
         let others = self.0.iter().filter_map(LoadedAdaptor::package);
         let others: Vec<String> = others
-            .filter(|(package, _)| *package == name.name)
+            .filter(|(package, _)| means(name, package))
             .map(|(_, version)| version.to_string())
             .collect();
         let known = self
@@ -212,6 +212,13 @@ impl<'a> Choice<'a> {
             why,
         }
     }
+}
+
+/// Whether a job that says `name` means this package. One without a scope is named by the same rule: a job's `clinic` is
+/// `@openfn/language-clinic`, and the package `clinic` that someone wrote with `fonio adaptor new`.
+fn means(name: &AdaptorName, package: &str) -> bool {
+    let known = package.parse::<AdaptorName>();
+    known.is_ok_and(|known| known.name == name.name)
 }
 
 /// Whether a native adaptor stands for what is asked: by its file's name, or by what it says, which may be a range

@@ -6,6 +6,7 @@
 //!   [`reload`]: how it changes; [`collections`]: values that its jobs keep.
 //! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
+//! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
 //!
@@ -13,6 +14,7 @@
 //! none of the three knows another's business.
 
 pub mod adaptors;
+pub mod author;
 pub mod authored;
 pub mod cli;
 pub mod collections;

@@ -5,11 +5,13 @@
 //! - [`Job`]: `fonio run` of one expression.
 //! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
 //! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
+//! - [`authoring`]: adaptors made with the compilers and package managers of this machine.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
 //!
 //! The program is `FONIO_BIN`, the guests are in `FONIO_GUESTS`; both default to where `cargo xtask test` puts them.
 
+pub mod authoring;
 mod client;
 pub mod component;
 pub mod evil;

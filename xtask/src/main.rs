@@ -2,26 +2,23 @@
 
 mod bench;
 mod build;
-mod component;
 mod demo;
 mod deny;
 mod far_side;
 mod guests;
 mod host;
 mod lint;
-mod machine;
-mod packages;
 mod progress;
 mod repo;
 mod report;
 mod stamp;
 mod test;
 mod tidy;
-mod toolchain;
 mod wire;
 mod workspace;
 
 use anyhow::bail;
+use fonio_build::{component, machine, packages, toolchain};
 use guests::Group;
 use progress::Progress;
 use repo::Repo;

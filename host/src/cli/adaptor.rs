@@ -7,6 +7,7 @@ use fonio_project::{AdaptorName, Project};
 use fonio_sandbox::{Adaptor, Operation, Sandbox};
 use serde_json::{Value, json};
 
+use super::author::AuthorCommand;
 use super::import::ImportPackage;
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
@@ -18,6 +19,8 @@ pub(crate) enum AdaptorCommand {
     List(List),
     Inspect(Inspect),
     Import(ImportPackage),
+    #[command(flatten)]
+    Author(AuthorCommand),
 }
 
 /// Lists the adaptors that jobs of a project can name: its own files first, then those inside the program. Then which of
@@ -49,11 +52,11 @@ pub(crate) struct Inspect {
 
 impl AdaptorCommand {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
-        let sandbox = sandbox::start().await?;
         match self {
-            AdaptorCommand::List(list) => list.execute(&sandbox).await,
-            AdaptorCommand::Inspect(inspect) => inspect.execute(&sandbox).await,
-            AdaptorCommand::Import(import) => import.execute(&sandbox).await,
+            AdaptorCommand::List(list) => list.execute(&sandbox::start().await?).await,
+            AdaptorCommand::Inspect(inspect) => inspect.execute(&sandbox::start().await?).await,
+            AdaptorCommand::Import(import) => import.execute(&sandbox::start().await?).await,
+            AdaptorCommand::Author(author) => author.execute().await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a person types.
 
 mod adaptor;
+mod author;
 mod check;
 mod compile;
 mod import;
@@ -41,7 +42,7 @@ enum Command {
     /// Between this host and OpenFn: every generation of project files.
     #[command(subcommand)]
     Project(project::ProjectCommand),
-    /// What adaptors there are, and what a file wants before anyone trusts it.
+    /// What adaptors there are, what a file wants before anyone trusts it, and how to write one.
     #[command(subcommand)]
     Adaptor(adaptor::AdaptorCommand),
     /// Compiles one guest within limits; the host starts this as a child of its own.

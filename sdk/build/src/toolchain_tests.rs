@@ -286,3 +286,31 @@ fn a_distributions_compiler_without_a_linker_is_not_complete() {
     machine.answers.borrow_mut().remove("wasm-ld-22 --version");
     assert_eq!(Rust::find(&machine, WANTED), None);
 }
+
+#[test]
+fn an_authors_machine_gets_a_target_but_no_packages() {
+    let mut machine = Fake::with_rust_only().with_debian();
+    let error = Rust::find_or_add(&machine, WANTED, &|_| ()).expect_err("rustup has no network");
+    for part in [
+        "no network",
+        "`rustup target add wasm32-unknown-unknown`",
+        "`apt-get install rustc-web cargo-web rust-web-src lld-22`",
+    ] {
+        assert!(error.to_string().contains(part), "{part} in: {error}");
+    }
+    let add = format!("rustup target add {TARGET}");
+    assert_eq!(machine.told(), [add.as_str()]);
+
+    let library = format!("{RUSTUP}/lib/rustlib/{TARGET}/lib");
+    machine.brings.insert(add, (vec![library], vec![]));
+    let found = Rust::find_or_add(&machine, WANTED, &|_| ()).expect("rustup can add it");
+    assert_eq!(found, active());
+}
+
+#[test]
+fn an_author_needs_no_clang() {
+    let machine = Fake::with_rust_only().with_target();
+    let found = Rust::find_or_add(&machine, WANTED, &|_| ()).expect("there is a Rust");
+    assert_eq!(found, active());
+    assert_eq!(machine.told(), [""; 0]);
+}

@@ -7,6 +7,9 @@ use wit_component::ComponentEncoder;
 
 /// Writes `module` as a validated component at `to`, and gives its size in bytes. A file that would not change keeps its
 /// date, so that cargo does not embed it again.
+///
+/// # Errors
+/// When the module cannot be read, or is none that becomes a component, or the file cannot be written.
 pub fn write(module: &Path, to: &Path) -> anyhow::Result<u64> {
     let core = fs::read(module).with_context(|| format!("could not read {}", module.display()))?;
     let component = encode(&core)?;

@@ -26,22 +26,29 @@ const RUSTUP_LIMIT: Duration = Duration::from_secs(300);
 const OLDEST_CLANG: u32 = 14;
 const NEWEST_CLANG: u32 = 24;
 
-/// Everything needed to build a guest.
+/// Everything needed to build a guest of this repository.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Toolchain {
     rust: Rust,
     clang: Clang,
 }
 
+/// A Rust that builds for [`TARGET`]; all that an adaptor without C in it needs.
 #[derive(Debug, PartialEq, Eq)]
-enum Rust {
+pub enum Rust {
     /// The toolchain that runs this, with the target in it.
-    Active { cargo: PathBuf },
+    Active {
+        /// That of the toolchain.
+        cargo: PathBuf,
+    },
     /// A distribution's, without the target's standard library, so that is built too, and without `rust-lld`, so
     /// LLVM's own linker stands in.
     Packaged {
+        /// The distribution's.
         cargo: PathBuf,
+        /// The distribution's.
         rustc: PathBuf,
+        /// A `wasm-ld` on the path.
         linker: String,
     },
 }
@@ -54,6 +61,9 @@ struct Clang {
 
 impl Toolchain {
     /// Finds one, or installs what is missing. `wanted` is the oldest Rust that builds this workspace.
+    ///
+    /// # Errors
+    /// When something is missing and cannot be installed: what was tried, and what to do.
     pub fn provide(
         machine: &dyn Machine,
         wanted: (u32, u32),
@@ -76,7 +86,67 @@ impl Toolchain {
 
     /// `cargo build` for guests, up to the choice of packages.
     pub fn cargo_build(&self) -> Command {
-        let mut cargo = match &self.rust {
+        let mut cargo = self.rust.cargo_build();
+        cargo.args(["--profile", "guest"]);
+        cargo
+            .env("CC_wasm32_unknown_unknown", &self.clang.compiler)
+            .env("AR_wasm32_unknown_unknown", &self.clang.archiver);
+        cargo
+    }
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Clang { compiler, archiver } = &self.clang;
+        write!(f, "{}, {compiler}, {archiver}", self.rust)
+    }
+}
+
+impl fmt::Display for Rust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rust::Active { .. } => write!(f, "the active Rust toolchain"),
+            Rust::Packaged { rustc, linker, .. } => write!(
+                f,
+                "{} with its standard library from source, {linker}",
+                rustc.display()
+            ),
+        }
+    }
+}
+
+impl Rust {
+    /// Finds one, or has rustup add the target. Other than [`Toolchain::provide`] it installs no packages: on the machine of an
+    /// author that is theirs to decide. `wanted` is the oldest Rust that will do.
+    ///
+    /// # Errors
+    /// When there is none: what was tried, and what to install.
+    pub fn find_or_add(
+        machine: &dyn Machine,
+        wanted: (u32, u32),
+        say: &dyn Fn(String),
+    ) -> anyhow::Result<Rust> {
+        if let Some(rust) = Rust::find(machine, wanted) {
+            return Ok(rust);
+        }
+        let by_rustup = Rust::add_target(machine, say);
+        if let Some(rust) = Rust::active(machine) {
+            return Ok(rust);
+        }
+        let reason = by_rustup.err().map_or_else(
+            || "it added the target to a toolchain that is not in use".to_owned(),
+            |error| format!("{error:#}"),
+        );
+        bail!(
+            "no Rust here builds for {TARGET}.\n  rustup: {reason}\n\
+             To go on: `rustup target add {TARGET}`; or, on Debian and Ubuntu, {}",
+            packages::rust_by_hand()
+        )
+    }
+
+    /// `cargo build` for [`TARGET`], up to the profile and the choice of packages.
+    pub fn cargo_build(&self) -> Command {
+        let mut cargo = match self {
             Rust::Active { cargo } => {
                 let mut command = Command::new(cargo);
                 command.arg("build");
@@ -106,29 +176,10 @@ impl Toolchain {
         ] {
             cargo.env_remove(of_the_host);
         }
-        cargo.args(["--target", TARGET, "--profile", "guest"]);
-        cargo
-            .env("CC_wasm32_unknown_unknown", &self.clang.compiler)
-            .env("AR_wasm32_unknown_unknown", &self.clang.archiver);
+        cargo.args(["--target", TARGET]);
         cargo
     }
-}
 
-impl fmt::Display for Toolchain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.rust {
-            Rust::Active { .. } => write!(f, "the active Rust toolchain")?,
-            Rust::Packaged { rustc, linker, .. } => write!(
-                f,
-                "{} with its standard library from source, {linker}",
-                rustc.display()
-            )?,
-        }
-        write!(f, ", {}, {}", self.clang.compiler, self.clang.archiver)
-    }
-}
-
-impl Rust {
     fn find(machine: &dyn Machine, wanted: (u32, u32)) -> Option<Rust> {
         Rust::active(machine).or_else(|| {
             PACKAGED_RUST

@@ -1,4 +1,4 @@
-//! What `xtask` asks of the machine it runs on. A trait, so that the choice of a toolchain is tested on machines that do
+//! What is asked of the machine that this runs on. A trait, so that the choice of a toolchain is tested on machines that do
 //! not exist.
 
 use anyhow::{Context, bail};
@@ -14,7 +14,10 @@ pub trait Machine {
     fn has(&self, path: &Path) -> bool;
     /// What `command` (a program and its arguments) prints; `None` if it is missing or fails.
     fn ask(&self, command: &[&str]) -> Option<String>;
-    /// Runs `command`, which changes the machine; an error carries the last lines it printed.
+    /// Runs `command`, which changes the machine.
+    ///
+    /// # Errors
+    /// When it does not start, fails or takes longer than `limit`; carries the last lines it printed.
     fn tell(&self, command: &[&str], limit: Duration) -> anyhow::Result<()>;
     /// How to become root: nothing for root itself, `None` where there is no way.
     fn as_root(&self) -> Option<Vec<&'static str>>;
@@ -25,6 +28,7 @@ pub trait Machine {
 }
 
 /// The computer this runs on.
+#[derive(Debug)]
 pub struct ThisMachine;
 
 /// Enough of an installer's output to see what was wrong.
@@ -106,7 +110,8 @@ impl Machine for ThisMachine {
     }
 
     fn cargo(&self) -> PathBuf {
-        crate::repo::active_cargo()
+        // `cargo run` names itself in `CARGO`.
+        std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
     }
 }
 

@@ -5,8 +5,11 @@ use anyhow::{Context, bail};
 use std::time::Duration;
 
 /// A Rust compiler with the WebAssembly back end, as a distribution packages it.
+#[derive(Debug)]
 pub struct PackagedRust {
+    /// The compiler's path.
     pub rustc: &'static str,
+    /// Cargo's path.
     pub cargo: &'static str,
     /// In order of preference the sets that bring it, the standard library's source and a linker.
     packages: &'static [&'static [&'static str]],
@@ -56,7 +59,16 @@ const BY_HAND: &[(&str, &str)] = &[
 /// A slow line brings the 250 MB in ten minutes.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
+/// What a person types to install the first of them.
+pub(crate) fn rust_by_hand() -> String {
+    let set = PACKAGED_RUST[0].packages[0];
+    format!("`apt-get install {}`", set.join(" "))
+}
+
 /// Installs a clang that emits wasm, and its `llvm-ar`.
+///
+/// # Errors
+/// When there is no apt-get, or it has none; says what to do.
 pub fn install_clang(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::Result<()> {
     if machine.ask(&["apt-get", "--version"]).is_none() {
         let remedy = BY_HAND
@@ -78,6 +90,9 @@ pub fn install_clang(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::Res
 }
 
 /// Installs a distribution's Rust that is at least `wanted`, and says which.
+///
+/// # Errors
+/// When there is no apt-get, or it has none that new.
 pub fn install_rust(
     machine: &dyn Machine,
     wanted: (u32, u32),

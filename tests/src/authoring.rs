@@ -1,0 +1,122 @@
+//! Adaptors as their authors make them, with the compilers and package managers of this machine.
+//!
+//! What was built is kept in the target directory under the hash of everything that it was built from, so that a suite that
+//! changed none of it builds none of it.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{Ended, code_cache, fonio};
+
+/// A folder that outlives the test, and that no other test uses meanwhile.
+#[derive(Debug)]
+pub struct Workshop {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl Workshop {
+    /// The workshop of this name; waits until nobody else is in it.
+    pub fn enter(name: &str) -> Workshop {
+        let dir = code_cache().with_file_name("authored").join(name);
+        fs::create_dir_all(&dir).expect("the target directory can be written");
+        let lock = File::create(dir.join("lock")).expect("the target directory can be written");
+        flock(&lock, FlockOperation::LockExclusive).expect("a file can be locked");
+        Workshop { dir, _lock: lock }
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What `make` makes of `sources`, which it is given a fresh folder for; made once for the same sources. Nothing if it is
+    /// not made yet and `can_be_made` says no.
+    pub fn once(
+        &self,
+        sources: &[&[u8]],
+        can_be_made: impl FnOnce() -> bool,
+        make: impl FnOnce(&Path),
+    ) -> Option<PathBuf> {
+        let mut hasher = DefaultHasher::new();
+        sources.hash(&mut hasher);
+        let made = self.dir.join(format!("{:016x}", hasher.finish()));
+        let done = made.join("done");
+        if !done.is_file() {
+            if !can_be_made() {
+                return None;
+            }
+            let _ = fs::remove_dir_all(&made);
+            fs::create_dir_all(&made).expect("the target directory can be written");
+            make(&made);
+            fs::write(done, "").expect("the target directory can be written");
+        }
+        Some(made)
+    }
+}
+
+/// `fonio ARGUMENTS…` in `dir`, with the environment of this machine, which compilers and package managers need.
+pub fn as_author(dir: &Path, arguments: &[&str]) -> Ended {
+    let mut command = Command::new(fonio());
+    command.args(arguments).env("FONIO_CACHE", code_cache());
+    run(command, dir)
+}
+
+/// Any program, likewise.
+pub fn run(mut command: Command, dir: &Path) -> Ended {
+    let named = command.get_program().to_string_lossy().into_owned();
+    // Cargo's compilers of several tests share one folder, and with it the standard library, if that has to be built.
+    command
+        .env(
+            "CARGO_TARGET_DIR",
+            code_cache().with_file_name("authored").join("cargo"),
+        )
+        .current_dir(dir)
+        .stdin(Stdio::null());
+    let output = command.output();
+    let output = output.unwrap_or_else(|error| panic!("{named} does not start: {error}"));
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Every file of a folder with its path in it, in order; what `Workshop::once` goes by.
+pub fn contents(dir: &Path) -> Vec<Vec<u8>> {
+    let mut files = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).expect("the folder can be read");
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let with_path = |path: PathBuf| {
+        let name = path.strip_prefix(dir).expect("it was found in there");
+        let text = fs::read(&path).expect("the file can be read");
+        [name.to_string_lossy().into_owned().into_bytes(), text].concat()
+    };
+    files.into_iter().map(with_path).collect()
+}
+
+/// Whether a package manager gets what a test needs. Where not, says that `test` was skipped, and why.
+pub fn reachable(test: &str, mut command: Command) -> bool {
+    let why = match command.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    let needed = command.get_program().to_string_lossy();
+    eprintln!("SKIPPED: {test}: {needed} does not get what it needs: {why}");
+    false
+}
