@@ -17,6 +17,7 @@ static PYTHON: Dir = include_dir!("$CARGO_MANIFEST_DIR/../sdk/templates/python")
 static SDK: Dir = include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust");
 static OPERATIONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/operations");
 static LOG: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/log");
+static COLLECTIONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/collections");
 static WORLD: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/adaptor");
 
 /// The workspace that the SDK inherits its settings and the versions of its dependencies from.
@@ -53,6 +54,7 @@ pub fn create(name: &Name, language: Language, parent: &Path) -> Result<PathBuf,
             write_all(&WORLD, &dir.join("wit"), None)?;
             write_all(&OPERATIONS, &dir.join("wit/deps"), None)?;
             write_all(&LOG, &dir.join("wit/deps"), None)?;
+            write_all(&COLLECTIONS, &dir.join("wit/deps"), None)?;
         }
     }
     Ok(dir)
