@@ -8,12 +8,12 @@ use arc_swap::ArcSwapOption;
 use fonio_project::Problem;
 use fonio_sandbox::Sandbox;
 use fonio_store::Store;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::adaptors::adaptor_files_stamp;
 use crate::collections::StoredCollections;
 use crate::live::Live;
-use crate::receiver::Intake;
+use crate::receiver::{Intake, WAITING_MAX};
 
 /// Shared by everything that serves.
 pub struct Host {
@@ -33,6 +33,8 @@ pub struct Host {
     reloading: Mutex<Option<Seen>>,
     /// Room for bodies on their way in.
     pub intake: Intake,
+    /// Places for requests that wait for their runs.
+    pub waiting: Semaphore,
     /// Figures for `/metrics`.
     pub figures: Figures,
     stop: watch::Sender<bool>,
@@ -98,6 +100,7 @@ impl Host {
             generation: watch::Sender::new(0),
             reloading: Mutex::new(None),
             intake: Intake::default(),
+            waiting: Semaphore::new(WAITING_MAX),
             figures: Figures::default(),
             stop: watch::Sender::new(false),
         }

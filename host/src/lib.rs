@@ -18,6 +18,7 @@ pub mod author;
 pub mod authored;
 pub mod cli;
 pub mod collections;
+pub mod fields;
 pub mod flow;
 pub mod host;
 pub mod import;

@@ -230,7 +230,7 @@ fn at_job(job: &Job, message: String, help: String) -> Problem {
         file: job.file.clone(),
         line: job.line,
         column: 1,
-        message: format!("job {}: {message}", job.id),
+        message: format!("job {}: {message}", job.key),
         help: Some(help),
         source_line: None,
     }
@@ -248,7 +248,7 @@ fn at_source(
         file: place.file.to_path_buf(),
         line: place.line,
         column: place.column,
-        message: format!("job {}: {}", job.id, problem.message),
+        message: format!("job {}: {}", job.key, problem.message),
         help: problem.help.clone(),
         source_line: place.text,
     }

@@ -106,7 +106,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         key: &claimed.job,
         input,
         given: None,
-        time_left: time_left(&live, &claimed, started_ms),
+        time_left: time_left(&live, &claimed),
     };
     let ended = flow::run(&host.sandbox, &live, step).await;
     if let Some(usage) = ended.usage {
@@ -115,13 +115,20 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             .guest_cpu_us
             .fetch_add(cpu_us, Ordering::Relaxed);
     }
-    let settlement = settlement(&live, &claimed.job, ended, started_ms);
+    let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
     count(host, &settlement);
     tell(&claimed, &settlement);
     // Nothing durable is forgotten: a settlement that cannot be written now is written when the store is back.
     loop {
         match host.store.settle(claimed.step, settlement.clone()).await {
             Ok(_) | Err(StoreError::NotClaimed { .. }) => return,
+            Err(
+                error @ (StoreError::RunTooLong { .. } | StoreError::FinalStateTooLarge { .. }),
+            ) => {
+                settlement = ended_by(settlement, &error);
+                tell(&claimed, &settlement);
+                continue;
+            }
             Err(error) => {
                 tracing::error!(step = %claimed.step, %error, "a finished step cannot be stored; trying again")
             }
@@ -134,12 +141,32 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
     }
 }
 
-/// What is left of the run's time, which began with its first step.
-fn time_left(live: &Live, claimed: &ClaimedStep, now: i64) -> Option<Duration> {
+/// What is left of the run's time: what its steps have not used. Not by the clock, which runs on while the host is down.
+fn time_left(live: &Live, claimed: &ClaimedStep) -> Option<Duration> {
     let timeout = live.project.workflow(&claimed.workflow)?.options.timeout?;
-    let began = claimed.run_started_ms.unwrap_or(now);
-    let gone = Duration::from_millis(u64::try_from(now - began).unwrap_or(0));
-    Some(timeout.saturating_sub(gone))
+    let used = Duration::from_millis(claimed.run_used_ms.unsigned_abs());
+    Some(timeout.saturating_sub(used))
+}
+
+/// A step whose run grew beyond what one may be: the run ends with it, and says why.
+fn ended_by(settlement: Settlement, limit: &StoreError) -> Settlement {
+    let mut failure = StepFailure::new(FailureKind::Limit, "LimitError", limit.to_string());
+    failure.code = Some("run".to_owned());
+    let mut log = settlement.log;
+    log.push(LogLine {
+        level: LogLevel::Error,
+        at_ms: settlement.finished_ms,
+        message: format!("LimitError: {limit}"),
+    });
+    Settlement {
+        status: StepStatus::Failed,
+        exit_code: failure.exit_code(),
+        error: Some(with_severity(&failure).to_string()),
+        output: None,
+        log,
+        next: Next::End,
+        ..settlement
+    }
 }
 
 fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
@@ -159,6 +186,13 @@ fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
 fn settlement(live: &Live, key: &str, ended: Ended, started_ms: i64) -> Settlement {
     let finished_ms = now_ms();
     let mut log: Vec<LogLine> = ended.log.into_iter().map(stored_line).collect();
+    if let Some(failure) = &ended.job_failure {
+        log.push(LogLine {
+            level: LogLevel::Error,
+            at_ms: finished_ms,
+            message: sentence(live, key, failure),
+        });
+    }
     let (status, exit_code) = match &ended.failure {
         None => (StepStatus::Succeeded, 0),
         Some(failure) => {
@@ -218,14 +252,11 @@ pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String 
     said + &place.unwrap_or_default()
 }
 
-/// A failed step in a line, for whoever watches the console; the whole of it is in the run's log.
+/// A failed step, for whoever watches the console: what, where, and what to do.
 fn tell(claimed: &ClaimedStep, settlement: &Settlement) {
     if settlement.status == StepStatus::Failed {
-        let said = settlement
-            .log
-            .last()
-            .and_then(|line| line.message.lines().next())
-            .unwrap_or_default();
+        let said = settlement.log.last();
+        let said = said.map(|line| line.message.as_str()).unwrap_or_default();
         paint::event(
             "failed",
             &format!("{} in run {}: {said}", claimed.job, claimed.run),

@@ -4,6 +4,7 @@ use fonio_project::{AfterCrash, Job, Workflow};
 use fonio_sandbox::StepFailure;
 use serde_json::{Map, Value, json};
 
+use crate::fields::Fields;
 use crate::flow::in_state;
 
 /// What a step starts from, each as JSON text.
@@ -72,27 +73,27 @@ fn with_configuration(state: &str, data: &str, configuration: &Value) -> String 
 
 /// The input over the step's own state; of `data`, field by field; the credential over what `own` has of it.
 fn over(own: &Map<String, Value>, input: &Input<'_>, configuration: &Value) -> String {
-    let mut state = own.clone();
-    let Value::Object(received) = received(input) else {
-        return Value::Object(state).to_string();
-    };
-    for (name, value) in received {
-        match (state.get_mut(&name), value) {
-            (Some(Value::Object(below)), Value::Object(above)) if name == "data" => {
-                below.extend(above)
-            }
-            (_, value) => {
-                state.insert(name, value);
-            }
-        }
+    let mut state = Fields::of_map(own);
+    let mut received = received(input);
+    let below = state.get("data").and_then(Fields::of);
+    let above = received.get("data").and_then(Fields::of);
+    if let (Some(mut data), Some(above)) = (below, above) {
+        data.extend(above);
+        received.set("data", &data.to_string());
     }
-    state.entry("data").or_insert_with(|| json!({}));
-    let below = state.entry("configuration").or_insert_with(|| json!({}));
+    state.extend(received);
+    if state.get("data").is_none() {
+        state.set("data", "{}");
+    }
+    let below = state.get("configuration").and_then(Fields::of);
     match (below, configuration) {
-        (Value::Object(below), Value::Object(above)) => below.extend(above.clone()),
-        (below, above) => *below = above.clone(),
+        (Some(mut below), Value::Object(above)) => {
+            below.extend(Fields::of_map(above));
+            state.set("configuration", &below.to_string());
+        }
+        _ => state.set("configuration", &configuration.to_string()),
     }
-    Value::Object(state).to_string()
+    state.to_string()
 }
 
 /// What follows a failure starts with: the state as the failing operation received it, and the error under `errors`, by
@@ -102,46 +103,37 @@ pub fn after_failure(
     workflow: &Workflow,
     failure: &StepFailure,
     input: &Input<'_>,
-) -> Value {
-    let mut state = failure
-        .state
-        .as_deref()
-        .and_then(|state| serde_json::from_str::<Value>(state).ok())
-        .filter(Value::is_object)
-        .unwrap_or_else(|| received(input));
-    let error = in_state(failure);
-    if !state["errors"].is_object() {
-        state["errors"] = json!({});
-    }
-    state["errors"][&job.id] = error.clone();
+) -> String {
+    let left = failure.state.as_deref().and_then(Fields::of);
+    let mut state = left.unwrap_or_else(|| received(input));
+    let error = in_state(failure).to_string();
+    let mut errors = state.get("errors").and_then(Fields::of).unwrap_or_default();
+    errors.set(&job.id, &error);
+    state.set("errors", &errors.to_string());
     if workflow.after_crash == AfterCrash::Continue {
-        state["error"] = error;
+        state.set("error", &error);
     }
-    state
+    state.to_string()
 }
 
-/// What came in, as an object without a credential.
-pub fn received(input: &Input<'_>) -> Value {
-    let text = match input {
-        Input::Message {
-            body,
-            request: None,
-        } => format!("{{\"data\":{body}}}"),
-        Input::Message {
-            body,
-            request: Some(request),
-        } => format!("{{\"data\":{body},\"request\":{request}}}"),
-        Input::State(state) => (*state).to_owned(),
-        Input::Nothing => "{}".to_owned(),
-    };
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(mut fields)) => {
-            fields.remove("configuration");
-            Value::Object(fields)
+/// What came in, without a credential.
+pub fn received(input: &Input<'_>) -> Fields {
+    let mut fields = Fields::default();
+    match input {
+        Input::Message { body, request } => {
+            fields.set("data", body);
+            if let Some(request) = request {
+                fields.set("request", request);
+            }
         }
-        Ok(other) => json!({ "data": other }),
-        Err(_) => json!({}),
+        Input::State(state) => match Fields::of(state) {
+            Some(state) => fields = state,
+            None => fields.set("data", state),
+        },
+        Input::Nothing => {}
     }
+    fields.remove("configuration");
+    fields
 }
 
 #[cfg(test)]
@@ -283,7 +275,8 @@ mod tests {
         let after = |of_workflows: bool, failure: &StepFailure| {
             let project = project(of_workflows);
             let workflow = &project.workflows[0];
-            after_failure(&workflow.jobs[0], workflow, failure, &input)
+            let state = after_failure(&workflow.jobs[0], workflow, failure, &input);
+            serde_json::from_str::<Value>(&state).expect("it is JSON")
         };
         let state = after(false, &failure);
         assert_eq!(state["errors"]["upload"]["message"], "no such patient");
@@ -296,5 +289,30 @@ mod tests {
         );
         failure.state = Some(r#"{"data":{"number":6}}"#.into());
         assert_eq!(after(true, &failure)["data"], json!({"number": 6}));
+    }
+
+    #[test]
+    fn what_nests_too_deeply_to_be_parsed_is_handed_on_all_the_same() {
+        let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
+        let input = Input::Message {
+            body: &deep,
+            request: None,
+        };
+        assert_eq!(received(&input).get("data"), Some(deep.as_str()));
+        let project = project(true);
+        let workflow = &project.workflows[0];
+        let mut failure = StepFailure::new(FailureKind::Job, "Error", "no");
+        failure.state = Some(format!(r#"{{"mine":7,"deep":{deep}}}"#));
+        let after = after_failure(&workflow.jobs[0], workflow, &failure, &input);
+        let after = Fields::of(&after).expect("an object");
+        assert_eq!(
+            (after.get("mine"), after.get("deep")),
+            (Some("7"), Some(deep.as_str()))
+        );
+        let own = assemble(&input, &workflow.jobs[1], workflow, None);
+        assert_eq!(
+            Fields::of(&own).expect("an object").get("data"),
+            Some(deep.as_str())
+        );
     }
 }

@@ -135,7 +135,7 @@ fn another_package_than_the_one_asked_for_is_refused() {
 fn without_npm_on_the_machine_the_error_says_what_to_install_and_what_else_to_do() {
     let project = Project::new();
     let nothing = project.dir().display().to_string();
-    Program::new(["adaptor", "import", "http@7.2.10"])
+    Program::new(["adaptor", "import", "http@7.2.10", "-o", "http.wasm"])
         .env("PATH", &nothing)
         .run(project.dir())
         .expect_code(1)

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use fonio_tests::{Answer, FarSide, Job, Npm, Package, Program};
+use fonio_tests::{Answer, FarSide, Job, Npm, Package, Program, Project};
 use serde_json::json;
 
 /// Operations, a namespace, an own `execute`, and requests in the three ways that packages make them.
@@ -265,4 +265,20 @@ fn a_file_says_what_is_in_it_without_being_run() {
             .all(|import| !import.as_str().unwrap_or_default().contains("filesystem")),
         "{imports:?}"
     );
+}
+
+#[test]
+fn an_adaptor_is_not_written_where_no_project_is() {
+    let empty = Project::new();
+    let import = |arguments: &[&str]| {
+        let all = ["adaptor", "import", "http@7.2.10", "--from", "."]
+            .iter()
+            .chain(arguments);
+        Program::new(all.copied().collect::<Vec<_>>())
+            .run(empty.dir())
+            .expect_code(2)
+            .stderr
+    };
+    assert!(import(&[]).contains("holds no project"));
+    assert!(import(&["--project", "nowhere"]).contains("there is no folder nowhere"));
 }

@@ -1,6 +1,6 @@
 //! Webhooks as OpenFn's users have them: an address for each, how it was asked in the state, and its replies.
 
-use fonio_tests::{Host, Project, Response};
+use fonio_tests::{Answer, FarSide, Gate, Host, Project, Response, wait_for};
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -171,4 +171,59 @@ fn an_answer_that_waits_gives_up_before_its_run_does() {
         "{said}"
     );
     assert_eq!(host.runs_done()[0].status, "succeeded");
+}
+
+#[test]
+fn a_final_state_that_nests_very_deeply_is_answered_all_the_same() {
+    let deep = "fn(s => { let o = 1; for (let i = 0; i < 300; i += 1) o = [o]; return { o }; })";
+    let host = Host::serving(project(AFTER, deep));
+    let reply = post(&host, "/i/intake", &json!({}));
+    assert_eq!(reply.status, 201);
+    assert!(reply.text().contains(&"[".repeat(300)), "{}", reply.text());
+}
+
+#[test]
+fn those_that_wait_for_their_runs_leave_room_for_those_that_do_not() {
+    let gate = Gate::default();
+    let far_side = FarSide::answering({
+        let gate = gate.clone();
+        move |_| {
+            gate.pass();
+            Answer::json(&json!({}))
+        }
+    });
+    let waits = project(AFTER, &format!("get('{}')", far_side.url("/")))
+        .file("fonio.toml", far_side.granted());
+    let yaml = std::fs::read_to_string(waits.path("project.yaml")).expect("it is there");
+    waits.write(
+        "project.yaml",
+        yaml.replace("adaptor: common", "adaptor: http"),
+    );
+    let host = Host::serving(waits);
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect(host.address()).expect("the host listens");
+        let request = "POST /i/intake HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+        std::io::Write::write_all(&mut stream, request.as_bytes()).expect("the host reads");
+        stream
+    };
+    let mut waiting: Vec<_> = (0..512).map(|_| ask()).collect();
+    let refused = wait_for("no place to be left", || {
+        let probe = ask();
+        probe
+            .set_read_timeout(Some(std::time::Duration::from_millis(300)))
+            .expect("a timeout");
+        let mut first = [0; 12];
+        let answered = std::io::Read::read_exact(&mut &probe, &mut first).is_ok();
+        if !answered {
+            waiting.push(probe);
+            return None;
+        }
+        Some(String::from_utf8_lossy(&first).into_owned())
+    });
+    assert_eq!(refused, "HTTP/1.1 503");
+    assert_eq!(host.get("/health").status, 200);
+    gate.open();
+    wait_for("a place again", || {
+        (post(&host, "/i/intake", &json!({})).status == 201).then_some(())
+    });
 }

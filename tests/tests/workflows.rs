@@ -364,3 +364,87 @@ fn a_workflow_can_give_its_jobs_functions_and_errors_in_them_stand_where_they_ar
         "{log}"
     );
 }
+
+#[test]
+fn jobs_that_would_be_known_by_the_same_name_are_a_problem() {
+    let workflow = |id: &str, job: &str| {
+        format!(
+            "  - id: {id}\n    name: {id}\n    start: hook\n    steps:\n      - {{ id: hook, type: webhook, enabled: true, next: {job} }}\n      \
+             - {{ id: {job}, adaptor: common, expression: none }}\n"
+        )
+    };
+    let yaml = format!(
+        "id: p\nname: p\nschema_version: '4.0'\nworkflows:\n{}{}",
+        workflow("flow", "b/c"),
+        workflow("flow/b", "c")
+    );
+    let project = Project::new().file("project.yaml", yaml);
+    Program::new(["check", "."])
+        .run(project.dir())
+        .expect_code(1)
+        .expect_said("are both known as `flow/b/c`")
+        .expect_said("without a slash");
+}
+
+/// A job that leaves a list which nests deeper than a JSON parser may recurse.
+const DEEP: &str = "fn(s => { let o = 1; for (let i = 0; i < 300; i += 1) o = [o]; return { ...s, o, mine: 7 }; })";
+
+#[test]
+fn a_state_that_nests_very_deeply_is_handed_on_whole() {
+    let deep = format!("id: a, adaptor: common, expression: \"{DEEP}\", next: b");
+    let fails = "id: b, adaptor: common, expression: \"fn(() => { throw new Error('no') })\", next: { c: on_job_failure }";
+    let counts = "id: c, adaptor: common, expression: \"fn(s => ({ mine: s.mine, depth: JSON.stringify(s.o).indexOf('1'), failed: s.errors.b.message }))\"";
+    let project = flow("a", &[&deep, fails, counts]);
+    let run = Program::new(["run", "project.yaml"]).run(project.dir());
+    assert_eq!(
+        run.expect_code(0).json(),
+        json!({"mine": 7, "depth": 300, "failed": "no"})
+    );
+    let deep = format!("id: a, adaptor: common, expression: \"{DEEP}\"");
+    let run = Program::new(["run", "project.yaml"])
+        .run(flow("a", &[&deep]).dir())
+        .expect_code(0);
+    assert!(
+        run.stdout.starts_with('{') && run.stdout.contains(&"[".repeat(300)),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_run_whose_edges_lead_to_the_same_steps_over_and_over_ends() {
+    let steps: Vec<String> = (0..15)
+        .flat_map(|n| {
+            let next = n + 1;
+            [
+                format!("id: s{n}, adaptor: common, expression: none, next: {{ l{n}: always, r{n}: always }}"),
+                format!("id: l{n}, adaptor: common, expression: none, next: s{next}"),
+                format!("id: r{n}, adaptor: common, expression: none, next: s{next}"),
+            ]
+        })
+        .chain([leaf("s15")])
+        .collect();
+    let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+    let ended = Program::new(["run", "project.yaml"]).run(flow("s0", &steps).dir());
+    ended
+        .expect_code(3)
+        .expect_said("the run has 10000 steps, which is the most");
+}
+
+#[test]
+fn a_condition_that_breaks_hides_no_error_of_the_job_before_it() {
+    let host = Host::serving(flow(
+        "a",
+        &[
+            "id: a, adaptor: common, expression: \"fn(() => { throw new Error('no items') })\", next: { b: 'state.x.y' }",
+            &leaf("b"),
+        ],
+    ));
+    let run = posted(&host, &json!({}));
+    let log = run.step().log.join("\n");
+    assert!(
+        log.contains("Error: no items") && log.contains("the condition `state.x.y`"),
+        "{log}"
+    );
+    assert!(log.contains("--> project.yaml:10:"), "{log}");
+}

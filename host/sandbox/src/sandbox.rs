@@ -66,6 +66,14 @@ fn load_limits() -> Limits {
     }
 }
 
+/// Beside the names that a job can call, the members of those that are objects, so that a slip in one is found.
+const COLLECTIONS_MEMBERS: &[&str] = &[
+    "collections.each",
+    "collections.get",
+    "collections.remove",
+    "collections.set",
+];
+
 /// Memories that one step may have at once: the runtime's few, and as many as one adaptor's store may have. The pool
 /// holds that for every step, so that no adaptor can take a neighbour's place in it.
 const MEMORIES_PER_STEP: usize = 4 + STORE_MEMORIES_MAX;
@@ -179,6 +187,7 @@ impl Sandbox {
         let names = adaptor.iter().flat_map(|adaptor| adaptor.names());
         let known = COMMON_OPERATIONS
             .iter()
+            .chain(COLLECTIONS_MEMBERS)
             .map(|name| (*name).to_owned())
             .chain(names)
             .collect();

@@ -35,6 +35,13 @@ enum Format {
 
 impl Check {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+        if self.dir.is_file() {
+            let file = self.dir.display();
+            return Err(Failure::usage(format!(
+                "{file} is a file, and `check` takes a project's folder: name it project.yaml in a folder of its own, or run \
+                 `fonio project import {file} -o DIR`; a workflow alone runs by `fonio run {file}`"
+            )));
+        }
         let loaded = load_project(&self.dir).await;
         let (problems, summary) = match loaded.project {
             None => (loaded.problems, "the project cannot be loaded".to_owned()),

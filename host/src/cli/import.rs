@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anstream::println;
 use clap::Args;
 use fonio_project::AdaptorName;
 use fonio_sandbox::Sandbox;
 
+use super::output::println;
 use super::sandbox::cache_folder;
 use super::{Exit, Failure, paint};
 use crate::import::{self, ImportError, Imported, Origin};
@@ -38,6 +38,7 @@ pub(crate) struct ImportPackage {
 impl ImportPackage {
     pub(crate) async fn execute(self, sandbox: &Sandbox) -> Result<Exit, Failure> {
         let started = Instant::now();
+        self.check_folder()?;
         let origin = self.from.as_deref().map(Origin::from_path);
         let import = import::Import {
             name: self.package.clone(),
@@ -57,6 +58,35 @@ impl ImportPackage {
         write(&file, &imported.wasm)?;
         summary(&file, &imported, started);
         Ok(Exit::Success)
+    }
+
+    /// An adaptor that lands where no project is would not be found by any.
+    fn check_folder(&self) -> Result<(), Failure> {
+        if self.output.is_some() {
+            return Ok(());
+        }
+        let dir = &self.project;
+        if !dir.is_dir() {
+            return Err(Failure::usage(format!(
+                "there is no folder {}",
+                dir.display()
+            )));
+        }
+        let files = [
+            "project.yaml",
+            "project.yml",
+            "openfn.yaml",
+            "project.json",
+            "project.js",
+            "fonio.toml",
+        ];
+        if files.iter().any(|file| dir.join(file).exists()) {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{} holds no project; name one by --project DIR, or a file by -o FILE.wasm",
+            dir.canonicalize().unwrap_or_else(|_| dir.clone()).display()
+        )))
     }
 
     fn file(&self, imported: &Imported) -> PathBuf {

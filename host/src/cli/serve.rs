@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use fonio_project::{Project, TriggerKind};
 use fonio_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -180,6 +181,29 @@ fn require_environment(host: &Host) -> Result<(), Failure> {
     }
 }
 
+/// The most webhooks and clocks that are listed at the start; all are on the page.
+const TRIGGERS_SHOWN: usize = 10;
+
+fn announce_triggers(project: &Project, address: &str) {
+    let enabled = project.triggers().filter(|(_, trigger)| trigger.enabled);
+    let shown = enabled.filter_map(|(workflow, trigger)| match &trigger.kind {
+        TriggerKind::Webhook(_) => {
+            let path = trigger
+                .uuid()
+                .map_or_else(|| format!("{}/{}", workflow.id, trigger.id), str::to_owned);
+            Some(("webhook", format!("POST http://{address}/i/{path}")))
+        }
+        TriggerKind::Cron { schedule, .. } => Some((
+            "clock",
+            format!("{} (UTC) starts {}", schedule.text(), workflow.id),
+        )),
+        TriggerKind::Message { .. } | TriggerKind::Kafka { .. } => None,
+    });
+    for (what, detail) in shown.take(TRIGGERS_SHOWN) {
+        paint::event(what, &detail);
+    }
+}
+
 fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::failed)?;
     if let Some(live) = host.live() {
@@ -217,6 +241,9 @@ fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(),
     // Whoever reads this line may have gone after it, or never have been there: no reason not to serve.
     let _ = writeln!(anstream::stdout(), "listening on http://{address}");
     paint::event("inbox", &format!("POST http://{address}/inbox"));
+    if let Some(live) = host.live() {
+        announce_triggers(&live.project, &address.to_string());
+    }
     paint::event("page", &format!("http://{address}/"));
     Ok(())
 }

@@ -65,7 +65,12 @@ impl Conditions {
         upstream: &str,
     ) -> Result<bool, StepFailure> {
         let wrong = |said: String| {
-            let said = format!("the condition `{}`: {said}", condition.source.trim());
+            let (line, column) = condition.position(1, 1);
+            let said = format!(
+                "the condition `{}`: {said}\n  --> {}:{line}:{column}",
+                condition.source.trim(),
+                condition.file.display()
+            );
             StepFailure::new(FailureKind::Job, "EdgeConditionError", said)
         };
         let code = match self.0.get(&condition.source) {

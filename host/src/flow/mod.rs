@@ -25,6 +25,8 @@ pub use severity::{Severity, classify, in_state};
 pub struct Ended {
     /// Why it failed, if it did; or why it could not be told what follows.
     pub failure: Option<StepFailure>,
+    /// Why its job had failed already, if `failure` is that of a condition behind it.
+    pub job_failure: Option<StepFailure>,
     /// The state it leaves, as JSON.
     pub output: Option<String>,
     /// What its job wrote.
@@ -126,6 +128,7 @@ fn gone(key: &str) -> Ended {
     let said = format!("the job {key} is no longer in the project");
     Ended {
         failure: Some(StepFailure::new(FailureKind::Load, "LoadError", said)),
+        job_failure: None,
         output: None,
         log: Vec::new(),
         usage: None,
@@ -156,13 +159,14 @@ async fn run_job(
                 let failure = Some(failure);
                 return Ended {
                     failure,
+                    job_failure: None,
                     output: None,
                     log,
                     usage,
                     follows: Follows::End,
                 };
             }
-            let output = state::after_failure(job, workflow, &failure, &step.input).to_string();
+            let output = state::after_failure(job, workflow, &failure, &step.input);
             here.followed_by(Some(failure), output, edges, log, usage)
                 .await
         }
@@ -267,9 +271,9 @@ impl Here<'_> {
                 Ok(true) => keys.push(job.key.clone()),
                 Ok(false) => {}
                 Err(wrong) => {
-                    let failure = Some(wrong);
                     return Ended {
-                        failure,
+                        failure: Some(wrong),
+                        job_failure: failure,
                         output: None,
                         log,
                         usage,
@@ -285,6 +289,7 @@ impl Here<'_> {
         };
         Ended {
             failure,
+            job_failure: None,
             output: Some(output),
             log,
             usage,

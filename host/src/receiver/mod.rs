@@ -17,6 +17,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::SemaphorePermit;
 
 use crate::flow::{id_of, new_run};
 use crate::host::{Figures, Host};
@@ -55,6 +56,10 @@ fn counted(host: &Host, answer: Result<Reply, Reply>) -> Reply {
 
 async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply> {
     let live = serving(host)?;
+    let _place = match live.project.environment.endpoint_style {
+        EndpointStyle::Sync => Some(place_to_wait(host)?),
+        EndpointStyle::Async => None,
+    };
     let (parts, incoming) = request.into_parts();
     let bytes = intake::read(&host.intake, incoming).await?;
     let parsed = parse(&parts.headers, bytes, &live.criteria_keys()).await?;
@@ -158,6 +163,20 @@ fn not_stored(error: &StoreError) -> Reply {
     let said = format!("the message was not accepted: {error}");
     Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said).header("retry-after", "10")
 }
+
+/// A place among those that wait for their runs before they are answered. They hold a connection each, and whoever does
+/// not wait, `/health` among them, needs some too.
+fn place_to_wait(host: &Host) -> Result<SemaphorePermit<'_>, Reply> {
+    host.waiting.try_acquire().map_err(|_| {
+        let said = format!(
+            "{WAITING_MAX} requests wait for their runs already, which is the most; nothing of this message was kept"
+        );
+        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said).header("retry-after", "10")
+    })
+}
+
+/// Requests that wait for their runs: half of all connections.
+pub const WAITING_MAX: usize = 512;
 
 /// The sender must not send again, and must not wait either.
 fn stored_but_stopping() -> Reply {

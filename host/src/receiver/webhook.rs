@@ -10,7 +10,8 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
-use super::{intake, message, not_stored, outcome, parse, serving};
+use super::{intake, message, not_stored, outcome, parse, place_to_wait, serving};
+use crate::fields::Fields;
 use crate::flow::{id_of, new_run};
 use crate::host::Host;
 use crate::server::Reply;
@@ -57,6 +58,10 @@ pub async fn receive(
         .webhook(address)
         .ok_or_else(|| not_found(address))?;
     let (workflow, trigger, webhook) = usable(found)?;
+    let _place = match webhook.reply {
+        When::AfterCompletion => Some(place_to_wait(host)?),
+        When::BeforeStart => None,
+    };
     let (parts, incoming) = request.into_parts();
     let bytes = intake::read(&host.intake, incoming).await?;
     let parsed = parse(&parts.headers, bytes, &Default::default()).await?;
@@ -161,9 +166,12 @@ async fn finished(host: &Host, webhook: &Webhook, run: RunId) -> Reply {
     } else {
         status(webhook.error_code, StatusCode::INTERNAL_SERVER_ERROR)
     };
-    match Own::of(&state) {
-        Some(own) => own.reply(status),
-        None => Reply::json(status, &json!({ "data": state, "meta": meta(&outcome) })),
+    match own_reply(&state, status) {
+        Some(own) => own,
+        None => Reply::json_text(
+            status,
+            format!("{{\"data\":{state},\"meta\":{}}}", meta(&outcome)),
+        ),
     }
 }
 
@@ -176,17 +184,20 @@ fn still_running(run: RunId) -> Reply {
     Reply::problem(StatusCode::GATEWAY_TIMEOUT, &said)
 }
 
-async fn final_state(host: &Host, outcome: &RunOutcome) -> Result<Value, Reply> {
+/// As JSON text: it may nest deeper than it could be parsed.
+async fn final_state(host: &Host, outcome: &RunOutcome) -> Result<String, Reply> {
     let Some(output) = outcome.output else {
-        return Ok(Value::Null);
+        return Ok("null".to_owned());
     };
-    let unreadable = |why: String| {
-        let said = format!("the run has ended, but its final state cannot be read: {why}");
-        Reply::problem(StatusCode::INTERNAL_SERVER_ERROR, &said)
-    };
-    let body = host.store.dataclip(output).await;
-    let body = body.map_err(|error| unreadable(error.to_string()))?;
-    serde_json::from_slice(&body.unwrap_or_default()).map_err(|error| unreadable(error.to_string()))
+    match host.store.dataclip(output).await {
+        Ok(body) => {
+            Ok(String::from_utf8_lossy(&body.unwrap_or_else(|| b"null".to_vec())).into_owned())
+        }
+        Err(error) => {
+            let said = format!("the run has ended, but its final state cannot be read: {error}");
+            Err(Reply::problem(StatusCode::INTERNAL_SERVER_ERROR, &said))
+        }
+    }
 }
 
 fn meta(outcome: &RunOutcome) -> Value {
@@ -205,21 +216,14 @@ fn meta(outcome: &RunOutcome) -> Value {
     })
 }
 
-/// The answer that a job wrote itself: `state.webhookResponse = { status, headers, body }`.
-struct Own<'s>(&'s Map<String, Value>);
-
-impl Own<'_> {
-    fn of(state: &Value) -> Option<Own<'_>> {
-        state.get("webhookResponse")?.as_object().map(Own)
-    }
-
-    fn reply(&self, default: StatusCode) -> Reply {
-        let wanted = self
-            .0
-            .get("status")
-            .and_then(Value::as_u64)
-            .and_then(|code| u16::try_from(code).ok());
-        let body = self.0.get("body").unwrap_or(&Value::Null);
-        Reply::json(status(wanted, default), body)
-    }
+/// The answer that a job wrote itself: `state.webhookResponse = { status, body }`.
+fn own_reply(state: &str, default: StatusCode) -> Option<Reply> {
+    let own = Fields::of(state)?
+        .get("webhookResponse")
+        .and_then(Fields::of)?;
+    let wanted = own
+        .get("status")
+        .and_then(|status| status.parse::<u16>().ok());
+    let body = own.get("body").unwrap_or("null").to_owned();
+    Some(Reply::json_text(status(wanted, default), body))
 }

@@ -215,7 +215,7 @@ async fn dataclip(host: &Host, id: &str) -> Result<Reply, StoreError> {
         return Ok(not_found("a dataclip's id is a number"));
     };
     Ok(match host.store.dataclip(DataclipId(id)).await? {
-        Some(body) => Reply::json_text(body),
+        Some(body) => Reply::json_text(StatusCode::OK, body),
         None => not_found("there is no dataclip of that id"),
     })
 }

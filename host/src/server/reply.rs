@@ -40,8 +40,8 @@ impl Reply {
     }
 
     /// JSON that is text already.
-    pub fn json_text(body: Vec<u8>) -> Reply {
-        Reply::new(StatusCode::OK, "application/json", body)
+    pub fn json_text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+        Reply::new(status, "application/json", body)
     }
 
     /// An error, with a sentence that says why (RFC 9457).

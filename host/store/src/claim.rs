@@ -74,7 +74,7 @@ fn waiting_steps(conn: &Connection, after: StepId, limit: usize) -> rusqlite::Re
 
 fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep> {
     conn.prepare_cached(
-        "SELECT q.run, q.job, q.attempts + 1, r.workflow, r.trigger, r.started_ms,
+        "SELECT q.run, q.job, q.attempts + 1, r.workflow, r.trigger, r.used_ms,
                 q.message, q.dataclip, m.body, m.request, d.body
          FROM queue q
          JOIN runs r ON r.id = q.run
@@ -90,7 +90,7 @@ fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep
             attempt: row.get(2)?,
             workflow: row.get(3)?,
             trigger: row.get(4)?,
-            run_started_ms: row.get(5)?,
+            run_used_ms: row.get(5)?,
             input: input(row)?,
         })
     })

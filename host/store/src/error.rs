@@ -9,6 +9,24 @@ use crate::ids::{DataclipId, RunId, StepId};
 /// Why the store could not do what it was asked. Nothing was written, unless a variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
+    /// A run would have more steps than one may have.
+    #[error(
+        "the run has {max} steps, which is the most; do its edges lead to the same steps over and over?"
+    )]
+    RunTooLong {
+        /// The most.
+        max: u64,
+    },
+    /// The states of a run's leaves are too large to be put together.
+    #[error(
+        "the final states of the run's leaves are {bytes} bytes together, and {max} is the most"
+    )]
+    FinalStateTooLarge {
+        /// Of all of them.
+        bytes: u64,
+        /// The most.
+        max: u64,
+    },
     /// The lock of the directory is held.
     #[error(
         "another host{} is using {}; stop it first, or give this one a directory of its own with --data",

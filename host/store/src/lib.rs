@@ -44,9 +44,10 @@ pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use model::{
-    Accepted, ClaimedStep, Counts, FirstStep, LogLevel, LogLine, MESSAGES_MAX, MessageFilter,
-    MessageSummary, NewMessage, NewRun, Next, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX,
-    RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, Settled, Settlement, StepDetail,
-    StepInput, StepOutcome, StepState, StepStatus, StoredMessage,
+    Accepted, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel, LogLine,
+    MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next, RUN_LOG_MAX_BYTES,
+    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary,
+    STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome, StepState,
+    StepStatus, StoredMessage, leaf_names,
 };
 pub use store::{Store, StoreOptions};

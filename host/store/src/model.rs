@@ -1,5 +1,6 @@
 //! The values that go into the store and come out of it. Times are milliseconds since 1970 (UTC).
 
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -125,8 +126,9 @@ pub struct ClaimedStep {
     pub workflow: String,
     /// The trigger that started the run.
     pub trigger: String,
-    /// When the first step of the run began; `None` for that step itself.
-    pub run_started_ms: Option<i64>,
+    /// How long the steps of the run that have ended took together, in milliseconds. Not what passed while the host was
+    /// down, or while they waited.
+    pub run_used_ms: i64,
 }
 
 /// How a step ended.
@@ -158,6 +160,31 @@ pub struct Settlement {
     pub started_ms: i64,
     /// When the job ended.
     pub finished_ms: i64,
+}
+
+/// The most steps of one run. A workflow of 40 diamonds in a row has 2^40 paths.
+pub const STEPS_PER_RUN_MAX: u64 = 10_000;
+
+/// The largest final state that is put together from several leaves. One leaf's is limited as a step's output is.
+pub const FINAL_STATE_MAX_BYTES: u64 = 64 << 20;
+
+/// The names of leaves in a final state, from the ids of the leaves in the order in which they were reached: one that is
+/// reached again is `b-1`, `b-2`, unless another leaf has that id.
+pub fn leaf_names(ids: &[String]) -> Vec<String> {
+    let mut taken: BTreeSet<String> = ids.iter().cloned().collect();
+    let mut seen = BTreeSet::new();
+    ids.iter()
+        .map(|id| {
+            if seen.insert(id.as_str()) {
+                return id.clone();
+            }
+            let mut again = 1_u64;
+            while !taken.insert(format!("{id}-{again}")) {
+                again += 1;
+            }
+            format!("{id}-{again}")
+        })
+        .collect()
 }
 
 /// What follows a settled step in its run.

@@ -1,13 +1,14 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
-use std::collections::HashMap;
-
 use rusqlite::OptionalExtension;
 
 use crate::change::{Change, Failure, QueuedInput, Writing};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
-use crate::model::{Next, RunStatus, Settled, Settlement, StepStatus};
+use crate::model::{
+    FINAL_STATE_MAX_BYTES, Next, RunStatus, STEPS_PER_RUN_MAX, Settled, Settlement, StepStatus,
+    leaf_names,
+};
 
 /// A step to settle. The log is one row a step, encoded before the writer sees it.
 pub(crate) struct Settle {
@@ -37,6 +38,7 @@ impl Change for Settle {
         if !writing.queue.is_running(self.step) {
             return Err(not_claimed());
         }
+        self.check(writing)?;
         let claimed = self.leave_queue(writing)?.ok_or_else(not_claimed)?;
         let output = match &self.settlement.output {
             Some(output) => Some(writing.add_dataclip(claimed.run, output)?),
@@ -55,6 +57,45 @@ impl Change for Settle {
 }
 
 impl Settle {
+    /// Refuses what would let a run grow without end. Nothing is written yet.
+    fn check(&self, writing: &Writing<'_>) -> Result<(), Failure> {
+        let (run, open, leaves, steps): (RunId, i64, i64, u64) = writing
+            .conn
+            .prepare_cached(
+                "SELECT r.id, r.open_steps, r.leaves, r.steps FROM queue q JOIN runs r ON r.id = q.run WHERE q.step = ?1",
+            )?
+            .query_row([self.step], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?.unsigned_abs()))
+            })?;
+        match &self.settlement.next {
+            Next::Jobs(jobs) if steps + jobs.len() as u64 >= STEPS_PER_RUN_MAX => {
+                Err(Failure::Refused(StoreError::RunTooLong {
+                    max: STEPS_PER_RUN_MAX,
+                }))
+            }
+            Next::Leaf(_) if open == 1 && leaves > 0 => {
+                let stored: i64 = writing
+                    .conn
+                    .prepare_cached(
+                        "SELECT coalesce(sum(length(d.body)), 0) FROM steps s JOIN dataclips d ON d.id = s.output
+                         WHERE s.run = ?1 AND s.leaf IS NOT NULL",
+                    )?
+                    .query_row([run], |row| row.get(0))?;
+                let own = self.settlement.output.as_ref().map_or(0, Vec::len) as u64;
+                let bytes = stored.unsigned_abs() + own;
+                if bytes <= FINAL_STATE_MAX_BYTES {
+                    return Ok(());
+                }
+                let max = FINAL_STATE_MAX_BYTES;
+                Err(Failure::Refused(StoreError::FinalStateTooLarge {
+                    bytes,
+                    max,
+                }))
+            }
+            Next::Jobs(_) | Next::Leaf(_) | Next::End => Ok(()),
+        }
+    }
+
     fn leave_queue(&self, writing: &Writing<'_>) -> rusqlite::Result<Option<Claimed>> {
         writing
             .conn
@@ -165,14 +206,15 @@ impl Settle {
             Next::End => (0, 0, true),
         };
         let final_state = (leaves > 0).then_some(output).flatten();
+        let took_ms = (self.settlement.finished_ms - self.settlement.started_ms).max(0);
         let mut advanced = writing
             .conn
             .prepare_cached(
                 "UPDATE runs SET open_steps = open_steps - 1 + ?2, leaves = leaves + ?3, leaf_failed = leaf_failed OR ?4,
-                     output = coalesce(?5, output), started_ms = coalesce(started_ms, ?6), status = 1
+                     output = coalesce(?5, output), used_ms = used_ms + ?6, steps = steps + 1, status = 1
                  WHERE id = ?1 RETURNING open_steps, leaves, leaf_failed",
             )?
-            .query_row((run, opened, leaves, failed, final_state, self.settlement.started_ms), |row| {
+            .query_row((run, opened, leaves, failed, final_state, took_ms), |row| {
                 let open: i64 = row.get(0)?;
                 Ok(Advanced { open, waited: open - opened, leaves: row.get(1)?, failed: row.get(2)? })
             })?;
@@ -277,31 +319,26 @@ fn queue_longest_waiting(
         .transpose()
 }
 
-/// As OpenFn has it: `{"a": …, "b": …}`, and `b-1` for the second time that `b` was reached.
+/// As OpenFn has it: `{"a": …, "b": …}`, see [`leaf_names`].
 fn final_state_of_leaves(writing: &Writing<'_>, run: RunId) -> rusqlite::Result<Vec<u8>> {
     let mut leaves = writing.conn.prepare_cached(
         "SELECT s.leaf, d.body FROM steps s LEFT JOIN dataclips d ON d.id = s.output
          WHERE s.run = ?1 AND s.leaf IS NOT NULL ORDER BY s.id",
     )?;
-    let mut rows = leaves.query([run])?;
-    let mut reached = HashMap::new();
+    let ended: Vec<(String, Option<Vec<u8>>)> = leaves
+        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let ids: Vec<String> = ended.iter().map(|(id, _)| id.clone()).collect();
     let mut state = b"{".to_vec();
-    while let Some(row) = rows.next()? {
-        let name: String = row.get(0)?;
-        let times: &mut u32 = reached.entry(name.clone()).or_default();
-        let key = match *times {
-            0 => name,
-            again => format!("{name}-{again}"),
-        };
-        *times += 1;
-        let key = serde_json::to_vec(&key)
+    for (name, (_, body)) in leaf_names(&ids).iter().zip(&ended) {
+        let key = serde_json::to_vec(name)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         if state.len() > 1 {
             state.push(b',');
         }
         state.extend(key);
         state.push(b':');
-        state.extend(row.get_ref(1)?.as_blob_or_null()?.unwrap_or(b"null"));
+        state.extend(body.as_deref().unwrap_or(b"null"));
     }
     state.push(b'}');
     Ok(state)

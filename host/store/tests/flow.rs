@@ -8,8 +8,9 @@ use std::task::{Context, Waker};
 
 use common::*;
 use fonio_store::{
-    LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus, Settlement, StepId,
-    StepInput, StepState, StepStatus, Store, StoreError, StoreOptions,
+    FINAL_STATE_MAX_BYTES, LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus,
+    STEPS_PER_RUN_MAX, Settlement, StepId, StepInput, StepState, StepStatus, Store, StoreError,
+    StoreOptions, leaf_names,
 };
 use tokio::task::JoinSet;
 
@@ -307,10 +308,7 @@ async fn a_step_learns_when_its_run_began_and_how_its_message_was_sent() {
         .await
         .expect("an accept");
     let first = store.claim(1).await.expect("a claim").remove(0);
-    assert_eq!(
-        (first.workflow.as_str(), first.run_started_ms),
-        ("flow", None)
-    );
+    assert_eq!((first.workflow.as_str(), first.run_used_ms), ("flow", 0));
     let sent = StepInput::Message {
         body: b"1".to_vec(),
         request: Some(br#"{"method":"POST"}"#.to_vec()),
@@ -321,7 +319,7 @@ async fn a_step_learns_when_its_run_began_and_how_its_message_was_sent() {
         .await
         .expect("a settlement");
     let second = store.claim(1).await.expect("a claim").remove(0);
-    assert_eq!(second.run_started_ms, Some(10));
+    assert_eq!(second.run_used_ms, 10);
 }
 
 #[tokio::test]
@@ -460,4 +458,54 @@ async fn closing_ends_every_wait() {
         Err(StoreError::Closed)
     );
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_run_that_would_never_end_is_refused_before_anything_is_written() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    let step = store.claim(1).await.expect("a claim")[0].step;
+    let many: Vec<&str> = vec!["b"; STEPS_PER_RUN_MAX as usize];
+    let refused = store.settle(step, success("2", &many)).await;
+    assert_eq!(
+        refused,
+        Err(StoreError::RunTooLong {
+            max: STEPS_PER_RUN_MAX
+        })
+    );
+    let ended = Settlement {
+        next: Next::End,
+        ..failure(&[])
+    };
+    let settled = store.settle(step, ended).await.expect("a settlement");
+    assert_eq!(settled.run_status, RunStatus::Failed);
+}
+
+#[tokio::test]
+async fn leaves_that_are_too_large_together_are_refused_before_anything_is_written() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    settle_next(&store, success("{}", &["b", "c"])).await;
+    let half = "7".repeat(FINAL_STATE_MAX_BYTES as usize / 2 + 1);
+    settle_next(&store, success(&half, &[])).await;
+    let step = store.claim(1).await.expect("a claim")[0].step;
+    let refused = store.settle(step, success(&half, &[])).await;
+    let bytes = FINAL_STATE_MAX_BYTES + 2;
+    let max = FINAL_STATE_MAX_BYTES;
+    assert_eq!(refused, Err(StoreError::FinalStateTooLarge { bytes, max }));
+    let settled = store.settle(step, success("1", &[])).await;
+    assert_eq!(
+        settled.expect("a settlement").run_status,
+        RunStatus::Succeeded
+    );
+}
+
+#[test]
+fn a_leaf_that_is_reached_again_takes_no_other_leafs_name() {
+    let names =
+        |ids: &[&str]| leaf_names(&ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+    assert_eq!(names(&["b", "b", "c", "b"]), ["b", "b-1", "c", "b-2"]);
+    assert_eq!(names(&["z", "z", "z-1"]), ["z", "z-2", "z-1"]);
 }

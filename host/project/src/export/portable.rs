@@ -163,9 +163,10 @@ fn job(
         .put("expression", code.flatten())
         .put("configuration", credential(project, job));
     if let Some(state) = &job.state {
-        entries
-            .0
-            .insert("state".to_owned(), Value::Object(state.clone()));
+        let mut state = state.clone();
+        // A credential in all but name.
+        state.remove("configuration");
+        entries.0.insert("state".to_owned(), Value::Object(state));
     }
     entries
         .put(

@@ -135,8 +135,8 @@ impl Project {
             .collect()
     }
 
-    /// The webhook at this address, enabled or not: by its `uuid` in OpenFn, by `workflow/trigger`, by the id of a
-    /// workflow that has one webhook only, or by an id that no other webhook has.
+    /// The webhook at this address, enabled or not: by its `uuid` in OpenFn, by the id of a workflow that has one webhook
+    /// only, by `workflow/trigger`, or by an id that no other webhook has.
     pub fn webhook(&self, address: &str) -> Option<(&Workflow, &Trigger)> {
         let webhooks: Vec<(&Workflow, &Trigger)> = self
             .triggers()
@@ -149,12 +149,13 @@ impl Project {
                 _ => None,
             }
         };
+        let whole = |workflow: &Workflow, trigger: &Trigger| {
+            let rest = address.strip_prefix(workflow.id.as_str());
+            rest.and_then(|rest| rest.strip_prefix('/')) == Some(trigger.id.as_str())
+        };
         only(&|_, trigger| trigger.uuid() == Some(address))
-            .or_else(|| {
-                let (of, id) = address.split_once('/')?;
-                only(&|workflow, trigger| workflow.id == of && trigger.id == id)
-            })
             .or_else(|| only(&|workflow, _| workflow.id == address))
+            .or_else(|| only(&whole))
             .or_else(|| only(&|_, trigger| trigger.id == address))
     }
 

@@ -12,6 +12,7 @@ use crate::dotenv::{Environment, Variables};
 use crate::draft::{Draft, DraftTrigger, DraftWorkflow, Field};
 use crate::inputs::Inputs;
 use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Workflow};
+use crate::report::Place;
 use crate::settings::{SETTINGS_FILE, Settings};
 use crate::suggest::did_you_mean;
 
@@ -40,6 +41,7 @@ pub(crate) fn resolve(
         expressions: Expressions::default(),
     };
     let workflows = resolving.workflows(&draft.workflows);
+    refuse_shared_keys(resolving.inputs, &workflows);
     let expressions = resolving.expressions;
     expressions.warn_of_unused(inputs, &draft.file);
     warn_of_unused_adaptors(inputs, &settings, &workflows);
@@ -281,5 +283,35 @@ mod tests {
         assert_eq!(slug("My Clinic (test)"), "my-clinic-test");
         assert_eq!(slug("7d2c0e9a-1b"), "7d2c0e9a-1b");
         assert_eq!(slug("…"), "");
+    }
+}
+
+/// A job is known to the store by its workflow and its id; with slashes in them, two could be known as the same.
+fn refuse_shared_keys(inputs: &mut Inputs<'_>, workflows: &[Workflow]) {
+    let mut known = BTreeMap::new();
+    for (workflow, job) in workflows
+        .iter()
+        .flat_map(|workflow| workflow.jobs.iter().map(move |job| (workflow, job)))
+    {
+        let Some(other) = known.insert(job.key.as_str(), workflow) else {
+            continue;
+        };
+        if other.id != workflow.id {
+            let at = Place {
+                line: job.line,
+                column: 1,
+            };
+            inputs
+                .report
+                .error(
+                    &job.file,
+                    at,
+                    format!(
+                        "the job `{}` of the workflow `{}` and one of the workflow `{}` are both known as `{}`",
+                        job.id, workflow.id, other.id, job.key
+                    ),
+                )
+                .help("give one of the workflows or jobs an id without a slash");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const FOLDER: &str = ".cli-cache";
 
@@ -42,8 +43,18 @@ impl Cache {
     }
 }
 
-/// An id or a name as a file's: it must not lead elsewhere.
+/// An id or a name as a file's: it must not lead elsewhere, nor to the file of another. One that cannot stand as it is
+/// carries a part of its hash.
 fn file_name(name: &str) -> String {
+    let plain = plain(name);
+    if plain == name {
+        return plain;
+    }
+    let hash = Sha256::digest(name);
+    format!("{plain}-{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2])
+}
+
+fn plain(name: &str) -> String {
     let safe = |c: char| {
         if c.is_whitespace() || "/\\:".contains(c) || c.is_control() {
             '-'
@@ -65,9 +76,20 @@ mod tests {
     #[test]
     fn no_name_leads_out_of_the_cache() {
         let cache = Cache::beside(Path::new("flows"), "../My flow");
+        let path = cache.path("a/../../b").display().to_string();
+        assert!(
+            path.starts_with("flows/.cli-cache/-.-My-flow-") && path.contains("/a-..-..-b-"),
+            "{path}"
+        );
+    }
+
+    #[test]
+    fn no_two_steps_share_a_file() {
+        let cache = Cache::beside(Path::new("flows"), "flow");
+        assert_ne!(cache.path("a/b"), cache.path("a-b"));
         assert_eq!(
-            cache.path("a/../../b"),
-            Path::new("flows/.cli-cache/-.-My-flow/a-..-..-b.json")
+            cache.path("a-b"),
+            Path::new("flows/.cli-cache/flow/a-b.json")
         );
     }
 }

@@ -164,13 +164,13 @@ fn finish(
         return Ok(false);
     }
     let errors = finished.errors();
-    let state = finished.into_state();
+    let state = finished.state();
     if execute.output_stdout {
         log.success(cli, "Result:");
         log.result(&state);
     } else {
         log.success(cli, &format!("Writing output to {}", output.display()));
-        write(&output, &format!("{state:#}"))?;
+        write(&output, &state)?;
     }
     let took = duration::words(started.elapsed());
     if errors > 0 {

@@ -202,12 +202,13 @@ impl Log {
     }
 
     /// What was asked for on standard output, whatever the levels: as it is, or as the message of a line of JSON.
-    pub fn result(&self, state: &Value) {
+    pub fn result(&self, state: &str) {
         if self.json {
-            let line = json_line(Component::Cli, Kind::Always, state.clone(), now());
+            let state = serde_json::from_str(state).unwrap_or_else(|_| Value::from(state));
+            let line = json_line(Component::Cli, Kind::Always, state, now());
             output::println!("{line}");
         } else {
-            output::println!("{state:#}");
+            output::println!("{state}");
         }
     }
 

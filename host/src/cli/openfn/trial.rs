@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fonio_project::Settings;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::adaptors::Asked;
 use super::execute::Told;
@@ -46,7 +46,7 @@ pub(super) async fn run(log: &Log) -> Result<bool, Failure> {
         cache: None,
     };
     let finished = walk.run(&json!({ "data": 21 }), &mut told).await;
-    let state = finished.into_state();
+    let state: Value = serde_json::from_str(&finished.state()).unwrap_or_default();
     log.success(Component::Cli, &format!("Result: {}", state["data"]));
     Ok(state["data"] == 42)
 }

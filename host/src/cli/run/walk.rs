@@ -1,12 +1,15 @@
 //! A walk through a workflow, from its start to its leaves, with nothing stored between the steps.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use fonio_project::Workflow;
-use fonio_sandbox::{Sandbox, StepFailure};
-use serde_json::{Map, Value, json};
+use fonio_sandbox::{FailureKind, Sandbox, StepFailure};
+use fonio_store::{STEPS_PER_RUN_MAX, StoreError, leaf_names};
+use serde_json::Value;
 
+use crate::cli::paint;
+use crate::fields::Fields;
 use crate::flow::{self, Ended, Follows, Step, id_of, started_by};
 use crate::live::Live;
 use crate::state::Input;
@@ -41,8 +44,8 @@ pub(crate) trait Watch {
 /// A walk that has ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    /// By the ids of the leaves.
-    leaves: Map<String, Value>,
+    /// The ids of the leaves, and the states they left, as JSON.
+    leaves: Vec<(String, String)>,
     /// Of the last leaf that failed.
     pub failed: Option<StepFailure>,
     /// Why the walk ended before its leaves: a job crashed, a limit stopped it, a condition broke.
@@ -50,43 +53,43 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// The final state: of the only leaf, or an object of them by their ids.
-    pub fn into_state(mut self) -> Value {
-        match self.leaves.len() {
-            1 => {
-                let only = self.leaves.values_mut().next();
-                only.map(Value::take).unwrap_or_default()
-            }
-            _ => Value::Object(self.leaves),
+    /// The final state as JSON: of the only leaf, or an object of them by their names.
+    pub fn state(&self) -> String {
+        if let [(_, only)] = self.leaves.as_slice() {
+            return pretty(only);
         }
+        let ids: Vec<String> = self.leaves.iter().map(|(id, _)| id.clone()).collect();
+        let mut state = Fields::default();
+        for (name, (_, output)) in leaf_names(&ids).iter().zip(&self.leaves) {
+            state.set(name, output);
+        }
+        pretty(&state.to_string())
     }
 
-    /// The ids of the steps that failed, as the leaves' `errors` name them.
+    /// How many steps failed, as the leaves' `errors` name them.
     pub fn errors(&self) -> usize {
         let errors = self
             .leaves
-            .values()
-            .filter_map(|leaf| leaf["errors"].as_object());
-        let ids: std::collections::BTreeSet<&String> = errors.flat_map(Map::keys).collect();
+            .iter()
+            .filter_map(|(_, state)| Fields::of(state)?.get("errors").and_then(Fields::of));
+        let ids: BTreeSet<String> = errors
+            .flat_map(|errors| errors.names().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         ids.len()
     }
+}
 
-    fn leaf(&mut self, times: u32, id: &str, output: &str) {
-        let name = if times == 0 {
-            id.to_owned()
-        } else {
-            format!("{id}-{times}")
-        };
-        let state = serde_json::from_str(output).unwrap_or(json!(output));
-        self.leaves.insert(name, state);
-    }
+/// One that is nested too deeply to be read again is given as it is.
+fn pretty(json: &str) -> String {
+    serde_json::from_str::<Value>(json)
+        .map_or_else(|_| json.to_owned(), |value| format!("{value:#}"))
 }
 
 impl Walk<'_> {
     /// Breadth first and one after another, as `serve` runs them.
     pub async fn run(&self, state: &Value, watch: &mut dyn Watch) -> Finished {
         let mut finished = Finished {
-            leaves: Map::new(),
+            leaves: Vec::new(),
             failed: None,
             stopped: None,
         };
@@ -94,8 +97,16 @@ impl Walk<'_> {
         let first = self.first().into_iter();
         let mut waiting: VecDeque<(String, String)> =
             first.map(|key| (key, state.to_string())).collect();
-        let mut reached: BTreeMap<String, u32> = BTreeMap::new();
+        let mut steps = 0;
         while let Some((key, input)) = waiting.pop_front() {
+            steps += 1;
+            if steps > STEPS_PER_RUN_MAX {
+                let max = STEPS_PER_RUN_MAX;
+                let said = StoreError::RunTooLong { max }.to_string();
+                paint::error(&said);
+                finished.stopped = Some(StepFailure::new(FailureKind::Limit, "LimitError", said));
+                return finished;
+            }
             let ended = self.step(&key, &input, started.elapsed(), watch).await;
             let output = ended.output.unwrap_or_default();
             match self.follows(&key, ended.follows) {
@@ -103,9 +114,7 @@ impl Walk<'_> {
                     waiting.extend(keys.into_iter().map(|key| (key, output.clone())));
                 }
                 Follows::Leaf(id) => {
-                    let times = reached.entry(id.clone()).or_default();
-                    finished.leaf(*times, &id, &output);
-                    *times += 1;
+                    finished.leaves.push((id, output));
                     finished.failed = ended.failure.or(finished.failed);
                 }
                 Follows::End => {

@@ -128,7 +128,7 @@ impl OneWorkflow {
         let finished = walk.run(&state, &mut Console { live: &live }).await;
         let worst = finished.stopped.as_ref().or(finished.failed.as_ref());
         let exit = worst.map_or(Exit::Success, Exit::of_step);
-        run.give(&format!("{:#}", finished.into_state()))?;
+        run.give(&finished.state())?;
         Ok(exit)
     }
 }
