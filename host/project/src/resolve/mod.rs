@@ -274,18 +274,6 @@ fn slug(name: &str) -> String {
         .to_owned()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::slug;
-
-    #[test]
-    fn a_name_becomes_an_id() {
-        assert_eq!(slug("My Clinic (test)"), "my-clinic-test");
-        assert_eq!(slug("7d2c0e9a-1b"), "7d2c0e9a-1b");
-        assert_eq!(slug("…"), "");
-    }
-}
-
 /// A job is known to the store by its workflow and its id; with slashes in them, two could be known as the same.
 fn refuse_shared_keys(inputs: &mut Inputs<'_>, workflows: &[Workflow]) {
     let mut known = BTreeMap::new();
@@ -313,5 +301,17 @@ fn refuse_shared_keys(inputs: &mut Inputs<'_>, workflows: &[Workflow]) {
                 )
                 .help("give one of the workflows or jobs an id without a slash");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn a_name_becomes_an_id() {
+        assert_eq!(slug("My Clinic (test)"), "my-clinic-test");
+        assert_eq!(slug("7d2c0e9a-1b"), "7d2c0e9a-1b");
+        assert_eq!(slug("…"), "");
     }
 }
