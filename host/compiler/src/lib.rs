@@ -20,6 +20,7 @@
 mod guest;
 
 mod adaptors;
+mod calls;
 mod destructuring;
 mod edit;
 mod globals;
@@ -94,6 +95,7 @@ pub fn compile(source: &str, known: &[String]) -> Result<Compiled, Vec<Problem>>
     if !job.is_compiled() {
         operations::collect(&job, &mut findings);
         promises::defer(&job, &mut findings);
+        calls::mark(&job, &mut findings);
         lazy::rewrite(&job, &mut findings);
     }
     destructuring::mark(&job, &mut findings);

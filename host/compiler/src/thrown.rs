@@ -38,7 +38,7 @@ fn is_error(made: &NewExpression<'_>) -> bool {
 }
 
 /// Plain text moves no position.
-fn has_names(argument: &Argument<'_>) -> bool {
+pub(crate) fn has_names(argument: &Argument<'_>) -> bool {
     !matches!(
         argument,
         Argument::StringLiteral(_) | Argument::NumericLiteral(_) | Argument::NullLiteral(_)
