@@ -375,3 +375,17 @@ fn a_problem_in_a_folded_expression_shows_the_line_of_the_file() {
         .expect_said("--> project.yaml:7:7")
         .expect_said("7 |       fnn(state => state);\n  |       ^^^\n");
 }
+
+#[test]
+fn a_folder_that_is_not_there_and_a_file_in_place_of_one_are_wrong_use() {
+    let project = Project::new().file("wf.json", "{}");
+    Program::new(["adaptor", "list", "nosuch"])
+        .run(project.dir())
+        .expect_code(2)
+        .expect_said("there is no folder nosuch");
+    Program::new(["check", "wf.json"])
+        .run(project.dir())
+        .expect_code(2)
+        .expect_said("wf.json is a file")
+        .expect_said("fonio project import wf.json");
+}

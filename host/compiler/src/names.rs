@@ -62,7 +62,7 @@ pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
         if let Some(at) = name.assigned {
             let message = format!("`{}` is assigned but never declared", name.name);
             findings.warn(at, message, format!("declare it: let {};", name.name));
-        } else if let Some(at) = name.called {
+        } else if let Some(at) = name.called.filter(|_| !name.asked_for) {
             let (message, help) = unknown_operation(job, name.name);
             findings.problem(at, message, help);
         } else if let Some(at) = name.read
@@ -119,6 +119,8 @@ struct Undeclared<'a> {
     assigned: Option<u32>,
     called: Option<u32>,
     read: Option<u32>,
+    /// The job asks by `typeof` whether it exists, so it may well not.
+    asked_for: bool,
 }
 
 /// In order of the first use.
@@ -160,6 +162,7 @@ fn uses<'a>(job: &Job<'a>, name: &'a str, references: &[ReferenceId]) -> Undecla
         assigned: None,
         called: None,
         read: None,
+        asked_for: false,
     };
     for reference in references {
         let reference = job.semantic.scoping().get_reference(*reference);
@@ -168,7 +171,10 @@ fn uses<'a>(job: &Job<'a>, name: &'a str, references: &[ReferenceId]) -> Undecla
             Use::Assigned => &mut uses.assigned,
             Use::Called => &mut uses.called,
             Use::Read => &mut uses.read,
-            Use::Harmless => continue,
+            Use::Harmless => {
+                uses.asked_for = true;
+                continue;
+            }
         };
         *slot = Some(slot.map_or(at, |first| first.min(at)));
     }

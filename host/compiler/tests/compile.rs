@@ -447,6 +447,12 @@ fn unknown_names_that_are_only_read_are_warnings() {
 }
 
 #[test]
+fn a_name_whose_existence_the_job_asks_for_may_be_called() {
+    compiled("fn(s => ({ ...s, b: typeof later !== 'undefined' ? later() : 1 }));");
+    assert_eq!(problems("fn(s => ({ ...s, b: later() }));").len(), 1);
+}
+
+#[test]
 fn the_jobs_own_names_hide_operations_and_builtins() {
     for source in [
         "const fields = ['a'];\nconst x = fields.map(f => f);",

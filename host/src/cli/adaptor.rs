@@ -63,6 +63,12 @@ impl AdaptorCommand {
 
 impl List {
     async fn execute(self, sandbox: &Sandbox) -> Result<Exit, Failure> {
+        if !self.dir.is_dir() {
+            return Err(Failure::usage(format!(
+                "there is no folder {}",
+                self.dir.display()
+            )));
+        }
         let mut problems = Vec::new();
         let adaptors = Adaptors::load(&self.dir, sandbox, None, &mut problems).await;
         for problem in &problems {
