@@ -27,6 +27,7 @@ pub mod receiver;
 pub mod reload;
 pub mod repeater;
 pub mod runner;
+mod sealed;
 pub mod server;
 pub mod state;
 mod versions;

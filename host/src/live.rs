@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use fonio_project::{Job, Limits, Problem, Project, Severity};
 use fonio_sandbox::{
-    Collections, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure,
+    Collections, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, Vault,
 };
-use serde_json::Value;
 
 use crate::adaptors::Adaptors;
 use crate::authored::Authored;
 use crate::collections::PassingCollections;
 use crate::flow::Conditions;
+use crate::sealed;
 
 /// A project that runs.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ pub struct LiveJob {
     egress: Egress,
     /// What a step of it may use up.
     pub limits: Limits,
-    /// `state.configuration`.
-    pub configuration: Option<Value>,
+    /// What `state.configuration` is made from.
+    pub vault: Option<Arc<Vault>>,
 }
 
 /// What a job's code is made from; the same source is not compiled again.
@@ -138,9 +138,13 @@ async fn load_job(
         ) if adaptors.have(old.adaptor.as_ref()) => (old.clone(), Ok(Arc::clone(working)), true),
         _ => (source, code, false),
     };
-    let configuration = project
-        .credential_for(job)
-        .map(|credential| Value::Object(credential.body.clone()));
+    let own = job
+        .state
+        .as_ref()
+        .and_then(|state| state.get("configuration")?.as_object());
+    let adaptor = adaptors.find(&job.adaptor).ok().flatten();
+    let adaptor = adaptor.map(|found| found.adaptor.as_ref());
+    let vault = sealed::of_job(project.credential_for(job), own, adaptor);
     // A grant may have been taken back: connections made under the old one must not live on.
     let egress = Egress::new(project.grants_for(job));
     LiveJob {
@@ -149,7 +153,7 @@ async fn load_job(
         outdated,
         egress,
         limits: project.limits_for(job),
-        configuration,
+        vault,
     }
 }
 

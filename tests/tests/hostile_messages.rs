@@ -152,8 +152,8 @@ fn a_job_that_tricks_the_runtime_can_neither_store_its_credential_nor_hand_it_on
     let host = Host::serving(project);
     let run = host.run(&json!({}));
     assert_eq!(run.step_of("job").output, json!({"a": 1}));
-    assert_eq!(
-        run.step_of("after").output,
-        json!({"token": "mine", "a": 1})
-    );
+    let after = &run.step_of("after").output;
+    let token = after["token"].as_str().expect("of the same type");
+    assert!(token.starts_with("fonioSealed"), "{after}");
+    assert_eq!(after["a"], 1);
 }

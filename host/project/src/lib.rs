@@ -61,8 +61,8 @@ pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
-    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, Retention, Retry,
-    SETTINGS_FILE, Settings,
+    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention,
+    Retry, SETTINGS_FILE, Settings,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
 

@@ -11,8 +11,7 @@ use wasmtime::{Engine, Store};
 use crate::bindings::adaptor::exports::fonio::operations::operations as wit;
 use crate::bindings::adaptor::{Adaptor as Instance, AdaptorPre};
 use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::Egress;
-use crate::capabilities::http::step::{Refusals, StepHttp};
+use crate::capabilities::http::step::{Refusals, StepHttp, StepOutside};
 use crate::capabilities::log::StepLog;
 use crate::code::CodeError;
 use crate::description::Description;
@@ -160,11 +159,11 @@ impl LiveAdaptor {
         engine: &Engine,
         meter: &Arc<Meter>,
         log: &StepLog,
-        egress: &Egress,
+        outside: &StepOutside,
         collections: &StepCollections,
     ) -> wasmtime::Result<LiveAdaptor> {
-        let refusals = Refusals::default();
-        let hooks = StepHttp::new(egress.clone(), Arc::clone(meter), refusals.clone());
+        let hooks = StepHttp::new(outside.clone(), Arc::clone(meter), log.clone());
+        let refusals = hooks.refusals();
         let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks);
         state.collections = collections.clone();
         let mut store = store(engine, state, |state| &mut state.limiter);
@@ -271,9 +270,8 @@ async fn describe(
     meter: Arc<Meter>,
 ) -> Result<Description, AdaptorError> {
     let failed = |error: wasmtime::Error| AdaptorError::Describe(trap_reason(&error, None));
-    let egress = Egress::new(fonio_project::Grants::default());
     let log = StepLog::new(meter.limits().log_bytes);
-    let hooks = StepHttp::new(egress, Arc::clone(&meter), Refusals::default());
+    let hooks = StepHttp::new(StepOutside::nothing(), Arc::clone(&meter), log.clone());
     let state = AdaptorState::new(meter, log, hooks);
     let mut store = store(engine, state, |state| &mut state.limiter);
     let instance = pre.instantiate_async(&mut store).await.map_err(failed)?;

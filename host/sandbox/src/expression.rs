@@ -13,7 +13,7 @@ use crate::bindings::adaptor::fonio::collections::collections;
 use crate::bindings::adaptor::fonio::log::log;
 use crate::bindings::expression::fonio::expression::step::{self, Failure, Reply};
 use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::Egress;
+use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::guest::{AdaptorState, write};
 use crate::meter::{Limiter, Meter};
@@ -27,7 +27,7 @@ pub(crate) const LIMIT: &str = "LIMIT";
 pub(crate) struct AdaptorSlot {
     pub engine: Engine,
     pub adaptor: AdaptorPre<AdaptorState>,
-    pub egress: Egress,
+    pub outside: StepOutside,
     pub collections: StepCollections,
     pub live: Option<LiveAdaptor>,
 }
@@ -99,7 +99,7 @@ impl step::Host for RuntimeImports {
         let live = match &mut slot.live {
             Some(live) => live,
             none => {
-                let (meter, egress) = (&self.limiter.0, &slot.egress);
+                let (meter, outside) = (&self.limiter.0, &slot.outside);
                 let collections = &slot.collections;
                 none.insert(
                     LiveAdaptor::start(
@@ -107,7 +107,7 @@ impl step::Host for RuntimeImports {
                         &slot.engine,
                         meter,
                         &self.log,
-                        egress,
+                        outside,
                         collections,
                     )
                     .await?,

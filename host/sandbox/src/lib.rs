@@ -35,6 +35,7 @@ mod measure;
 mod meter;
 mod package;
 mod sandbox;
+mod seal;
 mod step;
 
 pub use adaptor::{Adaptor, AdaptorError};
@@ -51,4 +52,5 @@ pub use package::{
     Contents, Export, Exports, Package, SnapshotError, snapshot_package, snapshot_package_here,
 };
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
+pub use seal::{CredentialSpec, Seals, Vault};
 pub use step::{FailureKind, StepFailure, StepOutcome, StepRequest, Usage};

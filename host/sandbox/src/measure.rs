@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use fonio_project::{Grants, Limits};
+use fonio_project::Limits;
 
 use crate::adaptor::{Code, LiveAdaptor, trap_reason};
 use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::Egress;
+use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::expression::RuntimeImports;
 use crate::guest::store;
@@ -50,7 +50,7 @@ impl Sandbox {
     ) -> Result<InstanceTime, StepFailure> {
         let meter = Meter::new(Limits::default());
         // A project makes its way out once, when it loads; a step only shares it.
-        let (egress, log) = (Egress::new(Grants::default()), StepLog::new(0));
+        let (outside, log) = (StepOutside::nothing(), StepLog::new(0));
         let started = Instant::now();
         match &adaptor.code {
             Code::Operations(pre) => {
@@ -59,15 +59,20 @@ impl Sandbox {
                     &self.engine,
                     &meter,
                     &log,
-                    &egress,
+                    &outside,
                     &StepCollections::default(),
                 )
                 .await;
                 Ok(timed(started, live.map_err(no_room)?))
             }
             Code::Package(package) => {
-                let (mut store, _) =
-                    package.store(&self.engine, meter, log, egress, StepCollections::default());
+                let (mut store, _) = package.store(
+                    &self.engine,
+                    meter,
+                    log,
+                    outside,
+                    StepCollections::default(),
+                );
                 let instance = package.runtime.instantiate_async(&mut store).await;
                 instance.map_err(no_room)?;
                 Ok(timed(started, store))

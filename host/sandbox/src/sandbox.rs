@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Grants, Limits};
+use fonio_project::Limits;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
@@ -15,7 +15,7 @@ use crate::bindings::compiler::exports::fonio::compiler::compile::Options;
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::Problem;
 use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::Egress;
+use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::code::{CodeCache, CodeError};
 use crate::compile::Shape;
@@ -248,7 +248,7 @@ impl Sandbox {
         meter: Arc<Meter>,
     ) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
         if let Some(package) = package {
-            let nowhere = Egress::new(Grants::default());
+            let nowhere = StepOutside::nothing();
             let (mut store, _) = package.store(
                 &self.engine,
                 meter,

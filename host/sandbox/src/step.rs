@@ -14,12 +14,13 @@ use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobError, Operation};
 use crate::capabilities::collections::{Collections, StepCollections};
 use crate::capabilities::http::Egress;
-use crate::capabilities::http::step::Refusals;
+use crate::capabilities::http::step::{Refusals, StepOutside};
 use crate::capabilities::log::{LogLine, StepLog};
 use crate::expression::{AdaptorSlot, DENIED, LIMIT, RuntimeImports};
 use crate::guest::store;
 use crate::job::CompiledJob;
 use crate::meter::{LimitHit, Meter, Metered};
+use crate::seal::Seals;
 
 /// A step to run.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct StepRequest {
     pub state: String,
     /// The network it may use.
     pub egress: Egress,
+    /// Its credential, of which `state` has the placeholders; by default it has none.
+    pub seals: Seals,
     /// Who keeps its collections; without one it has none.
     pub collections: Option<Arc<dyn Collections>>,
     /// What it may use up.
@@ -123,6 +126,16 @@ impl StepFailure {
         }
     }
 
+    /// The same without the secrets of the step's credential.
+    fn without_secrets(mut self, seals: &Seals) -> StepFailure {
+        self.name = seals.redact_line(&self.name);
+        self.message = seals.redact_line(&self.message);
+        self.code = self.code.map(|code| seals.redact_line(&code));
+        seals.redact_map(&mut self.details);
+        self.state = self.state.map(|state| seals.redact_json(state));
+        self
+    }
+
     fn limit(hit: &LimitHit) -> StepFailure {
         let mut failure = StepFailure::new(FailureKind::Limit, "LimitError", hit.to_string());
         failure.code = Some(hit.name.into());
@@ -137,6 +150,7 @@ impl Sandbox {
     pub async fn run(&self, request: StepRequest) -> StepOutcome {
         let _place = self.places.acquire().await;
         let started = Instant::now();
+        let seals = request.seals.clone();
         let log = StepLog::new(request.limits.log_bytes);
         let meter = Meter::new(request.limits);
         let wall_time = request.limits.wall_time;
@@ -158,8 +172,17 @@ impl Sandbox {
             requests: meter.requests(),
         };
         StepOutcome {
-            result,
-            log: log.finish(),
+            result: result
+                .map(|state| seals.redact_json(state))
+                .map_err(|failure| failure.without_secrets(&seals)),
+            log: log
+                .finish()
+                .into_iter()
+                .map(|line| LogLine {
+                    message: seals.redact_line(&line.message),
+                    ..line
+                })
+                .collect(),
             usage,
         }
     }
@@ -174,9 +197,11 @@ impl Sandbox {
             job,
             state,
             egress,
+            seals,
             collections,
             ..
         } = request;
+        let outside = StepOutside { egress, seals };
         let collections = StepCollections(collections);
         let input = Job {
             bytecode: job.bytecode.clone(),
@@ -186,13 +211,13 @@ impl Sandbox {
         let (answer, refusal) = match job.adaptor.as_deref().map(|adaptor| &adaptor.code) {
             Some(Code::Package(package)) => {
                 let (mut store, refusals) =
-                    package.store(&self.engine, Arc::clone(&meter), log, egress, collections);
+                    package.store(&self.engine, Arc::clone(&meter), log, outside, collections);
                 let answer = call_run(&package.runtime, &mut store, &input).await;
                 let refused = refused_package(&answer, &refusals, &meter);
                 (answer, refused)
             }
             operations => {
-                let slot = operations.map(|code| self.slot(code, egress, &collections));
+                let slot = operations.map(|code| self.slot(code, outside, &collections));
                 let mut imports = RuntimeImports::new(Arc::clone(&meter), log, slot.flatten());
                 imports.collections = collections;
                 let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
@@ -216,7 +241,7 @@ impl Sandbox {
     fn slot(
         &self,
         code: &Code,
-        egress: Egress,
+        outside: StepOutside,
         collections: &StepCollections,
     ) -> Option<AdaptorSlot> {
         match code {
@@ -224,7 +249,7 @@ impl Sandbox {
             Code::Operations(adaptor) => Some(AdaptorSlot {
                 engine: self.engine.clone(),
                 adaptor: adaptor.clone(),
-                egress,
+                outside,
                 collections: collections.clone(),
                 live: None,
             }),

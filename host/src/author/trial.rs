@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Grants, Limits};
-use fonio_sandbox::{Adaptor, Egress, LogLine, Sandbox, StepFailure, StepRequest};
+use fonio_project::{Grants, Limits, Origin};
+use fonio_sandbox::{Adaptor, Egress, LogLine, Sandbox, Seals, StepFailure, StepRequest};
 use serde_json::{Map, Value};
 
 use super::AuthorError;
@@ -12,6 +12,7 @@ use super::case::{Case, Expected, ExpectedError};
 use super::compare::{Difference, compare};
 use super::far_side::Place;
 use crate::collections::PassingCollections;
+use crate::sealed;
 
 /// How a case went.
 #[derive(Debug)]
@@ -59,11 +60,13 @@ pub async fn try_case(
         }
     };
     let far_side = place.serve(script.far_side);
+    let (state, seals) = sealed_state(script.state, &origin, adaptor)?;
     let outcome = sandbox
         .run(StepRequest {
             job: Arc::new(job),
-            state: Value::Object(script.state).to_string(),
+            state,
             egress: Egress::new(Grants::new([origin])),
+            seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits,
         })
@@ -87,6 +90,30 @@ pub async fn try_case(
         log: outcome.log,
         took: outcome.usage.wall,
     })
+}
+
+/// The state with its `configuration` sealed, as it is when the adaptor is used; it belongs to the scripted server.
+fn sealed_state(
+    mut state: Map<String, Value>,
+    origin: &Origin,
+    adaptor: &Adaptor,
+) -> Result<(String, Seals), AuthorError> {
+    let mut seals = Seals::default();
+    if let Some(Value::Object(body)) = state.get_mut("configuration") {
+        let origins = std::slice::from_ref(origin);
+        let vault = sealed::given(
+            "configuration",
+            std::mem::take(body),
+            origins,
+            Some(adaptor),
+            None,
+        );
+        let (minted, configuration) = sealed::mint(Some(Arc::new(vault)))
+            .map_err(|failure| AuthorError::Tool(failure.message))?;
+        seals = minted;
+        state.extend(configuration.map(|sealed| ("configuration".to_owned(), sealed)));
+    }
+    Ok((Value::Object(state).to_string(), seals))
 }
 
 /// The sandbox gives no state that is not JSON; one that is nested too deeply to be read here compares as nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fonio_project::{Condition, Edge, Expression, Grants, Limits, Problem, Project, Severity};
 use fonio_sandbox::{
-    CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, StepRequest,
+    CompiledJob, Egress, FailureKind, JobProblem, Sandbox, Seals, StepFailure, StepRequest,
 };
 use serde_json::json;
 
@@ -85,6 +85,7 @@ impl Conditions {
                 json!(upstream)
             ),
             egress: Egress::new(Grants::default()),
+            seals: Seals::default(),
             collections: None,
             limits,
         };

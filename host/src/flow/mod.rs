@@ -4,17 +4,19 @@
 mod conditions;
 mod severity;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{AfterCrash, Condition, Edge, Job, Trigger, Workflow};
-use fonio_sandbox::{FailureKind, LogLine, Sandbox, StepFailure, StepRequest, Usage};
+use fonio_project::{
+    AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
+};
+use fonio_sandbox::{FailureKind, LogLine, Sandbox, StepFailure, StepRequest, Usage, Vault};
 use fonio_store::{FirstStep, NewRun};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::live::Live;
+use crate::sealed;
 use crate::state;
 
 pub use conditions::Conditions;
@@ -56,9 +58,18 @@ pub struct Step<'s> {
     /// The state it starts from, before the job's own state and credential are added.
     pub input: state::Input<'s>,
     /// A credential that came with the input, for what the job has no credential of its own for.
-    pub given: Option<&'s Value>,
+    pub given: Option<Given<'s>>,
     /// What is left of the run's time, if its workflow has a timeout.
     pub time_left: Option<Duration>,
+}
+
+/// A credential that a person gave for one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'s> {
+    /// `state.configuration` as they wrote it.
+    pub body: &'s Map<String, Value>,
+    /// What it belongs to, besides the systems that it names: what they allowed for this run.
+    pub origins: &'s [Origin],
 }
 
 /// The key of what stands for a trigger some of whose edges have conditions in JavaScript: a step that runs no job, and
@@ -202,13 +213,21 @@ async fn execute(
         }
         limits.wall_time = left;
     }
-    let configuration = credential(step.given, loaded.configuration.as_ref());
-    let state = state::assemble(&step.input, job, workflow, configuration.as_deref());
+    let vault = match &step.given {
+        None => loaded.vault.clone(),
+        Some(given) => Some(credential(given, loaded.vault.as_deref())),
+    };
+    let (seals, configuration) = match sealed::mint(vault) {
+        Ok(minted) => minted,
+        Err(failure) => return failed(failure),
+    };
+    let state = state::assemble(&step.input, job, workflow, configuration.as_ref());
     let outcome = sandbox
         .run(StepRequest {
             job: code,
             state,
             egress,
+            seals,
             collections: Some(Arc::clone(&live.collections)),
             limits,
         })
@@ -224,15 +243,21 @@ async fn execute(
 }
 
 /// The job's own credential, over what was given.
-fn credential<'c>(given: Option<&'c Value>, own: Option<&'c Value>) -> Option<Cow<'c, Value>> {
-    match (given, own) {
-        (Some(Value::Object(below)), Some(Value::Object(above))) => {
-            let mut merged = below.clone();
-            merged.extend(above.clone());
-            Some(Cow::Owned(Value::Object(merged)))
+fn credential(given: &Given<'_>, own: Option<&Vault>) -> Arc<Vault> {
+    Arc::new(match own {
+        Some(own) => {
+            let mut origins = origins_of_credential(given.body);
+            origins.extend_from_slice(given.origins);
+            own.over(given.body, origins)
         }
-        (given, own) => own.or(given).map(Cow::Borrowed),
-    }
+        None => sealed::given(
+            "configuration",
+            given.body.clone(),
+            given.origins,
+            None,
+            None,
+        ),
+    })
 }
 
 fn out_of_time(workflow: &Workflow) -> StepFailure {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use fonio_project::{Grants, Limits, Origin};
 use fonio_sandbox::{
-    Adaptor, CompiledJob, Egress, InstanceTime, Sandbox, SandboxOptions, StepFailure, StepOutcome,
+    Adaptor, CompiledJob, Egress, InstanceTime, Sandbox, SandboxOptions, Seals, StepFailure, StepOutcome,
     StepRequest,
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -213,6 +213,7 @@ impl Steps {
             job: Arc::clone(&self.code),
             state: self.state.clone(),
             egress: self.egress.clone(),
+            seals: Seals::default(),
             collections: None,
             limits: Limits::default(),
         };

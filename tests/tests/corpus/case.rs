@@ -95,6 +95,9 @@ fn run(name: &str, input: &str, far_side: Option<&FarSide>) -> Ended {
         program.arg("-c");
         program.arg("credential.json");
     }
+    if let Some(settings) = text(name, "fonio.toml") {
+        project.write("fonio.toml", settings);
+    }
     if let Some(far_side) = far_side {
         program.arg("--allow");
         program.arg(far_side.origin());

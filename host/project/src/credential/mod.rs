@@ -40,8 +40,10 @@ pub struct Credential {
     pub body: Map<String, Value>,
     /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
     pub origins: Vec<Origin>,
-    /// Where in a request to those it may stand.
-    pub open_in: Vec<OpenIn>,
+    /// Where in a request to those it may stand. Default: headers, and what the adaptor describes.
+    pub open_in: Option<Vec<OpenIn>>,
+    /// Its fields that are no secrets, besides addresses and names of users.
+    pub plain: Vec<String>,
     /// Whether an adaptor may see the secrets themselves.
     pub reveal: bool,
 }
@@ -201,7 +203,10 @@ fn credential(
         kept: Map::new(),
         body: body.body,
         origins,
-        open_in: wanted.map_or_else(|| vec![OpenIn::Headers], |wanted| wanted.open_in.clone()),
+        open_in: wanted.and_then(|wanted| wanted.open_in.clone()),
+        plain: wanted
+            .map(|wanted| wanted.plain.clone())
+            .unwrap_or_default(),
         reveal: wanted.is_some_and(|wanted| wanted.reveal),
     }
 }
@@ -357,7 +362,8 @@ mod tests {
             kept: Map::new(),
             body,
             origins: vec![],
-            open_in: vec![],
+            open_in: None,
+            plain: vec![],
             reveal: false,
         };
         let shown = format!("{credential:?}");

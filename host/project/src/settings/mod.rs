@@ -3,7 +3,9 @@
 mod read;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use read::read;
@@ -78,7 +80,9 @@ pub struct CredentialSettings {
     /// `hosts`: origins that it belongs to, besides those that it names itself.
     pub hosts: Vec<Origin>,
     /// `open_in`: where in a request to those it may stand. Default: headers, and what the adaptor describes.
-    pub open_in: Vec<OpenIn>,
+    pub open_in: Option<Vec<OpenIn>>,
+    /// `plain`: fields that are no secrets, besides addresses and names of users; jobs see them as they are.
+    pub plain: Vec<String>,
     /// `reveal`: whether an adaptor may see the secrets themselves, to sign with them. Default: no.
     pub reveal: bool,
     pub(crate) at: Place,
@@ -105,8 +109,42 @@ pub enum OpenIn {
     Path,
     /// `query:NAME`.
     Query(String),
-    /// `body:/POINTER`, a JSON pointer.
+    /// `body:/POINTER`, a JSON pointer; `body`, anywhere in it, is the empty one.
     Body(String),
+}
+
+impl fmt::Display for OpenIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenIn::Headers => f.write_str("headers"),
+            OpenIn::Path => f.write_str("path"),
+            OpenIn::Query(name) => write!(f, "query:{name}"),
+            OpenIn::Body(pointer) if pointer.is_empty() => f.write_str("body"),
+            OpenIn::Body(pointer) => write!(f, "body:{pointer}"),
+        }
+    }
+}
+
+/// A text that names no place in a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no place in a request")]
+pub struct OpenInError(String);
+
+impl FromStr for OpenIn {
+    type Err = OpenInError;
+
+    fn from_str(text: &str) -> Result<OpenIn, OpenInError> {
+        match text.split_once(':') {
+            None if text == "headers" => Ok(OpenIn::Headers),
+            None if text == "path" => Ok(OpenIn::Path),
+            None if text == "body" => Ok(OpenIn::Body(String::new())),
+            Some(("query", name)) if !name.is_empty() => Ok(OpenIn::Query(name.to_owned())),
+            Some(("body", pointer)) if pointer.starts_with('/') => {
+                Ok(OpenIn::Body(pointer.to_owned()))
+            }
+            _ => Err(OpenInError(text.to_owned())),
+        }
+    }
 }
 
 /// `[retry]`: how often a failed run is tried again.

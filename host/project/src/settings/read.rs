@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
-    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, Retention, Retry,
-    SETTINGS_FILE, Settings,
+    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention,
+    Retry, SETTINGS_FILE, Settings,
 };
 use crate::adaptor::AdaptorName;
 use crate::grants::Origin;
@@ -33,7 +33,7 @@ const ATTEMPTS_MAX: u64 = 100;
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Keys that are checked and kept, and change nothing yet: saying so is better than a promise that is not kept.
-const WITHOUT_EFFECT: &[&str] = &["retry", "retention", "open_in", "reveal"];
+const WITHOUT_EFFECT: &[&str] = &["retry", "retention"];
 
 /// Reads fonio.toml; a missing one is an empty one. Nothing if it is not TOML.
 pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
@@ -182,7 +182,8 @@ impl Reading<'_> {
         let mut read = CredentialSettings {
             from: None,
             hosts: Vec::new(),
-            open_in: vec![OpenIn::Headers],
+            open_in: None,
+            plain: Vec::new(),
             reveal: false,
             at: name.at,
             from_at: name.at,
@@ -191,11 +192,15 @@ impl Reading<'_> {
             match key.text.as_str() {
                 "from" => (read.from, read.from_at) = (self.source(value), value.at),
                 "hosts" => read.hosts = self.origins(value, "`hosts`").unwrap_or_default(),
-                "open_in" => read.open_in = self.open_in(value),
+                "open_in" => read.open_in = Some(self.open_in(value)),
+                "plain" => read.plain = self.texts(value, "`plain`"),
                 "reveal" => read.reveal = self.bool(value, "`reveal`").unwrap_or_default(),
-                _ => self.unknown(key, &place, &["from", "hosts", "open_in", "reveal"]),
+                _ => self.unknown(
+                    key,
+                    &place,
+                    &["from", "hosts", "open_in", "plain", "reveal"],
+                ),
             }
-            self.say_if_without_effect(key);
         }
         read
     }
@@ -219,26 +224,25 @@ impl Reading<'_> {
         None
     }
 
+    fn texts(&mut self, node: &Node, what: &str) -> Vec<String> {
+        let items = self.list(node, what).unwrap_or_default();
+        items
+            .iter()
+            .filter_map(|item| self.text(item, &format!("a name in {what}")))
+            .collect()
+    }
+
     fn open_in(&mut self, node: &Node) -> Vec<OpenIn> {
         let mut places = Vec::new();
         for item in self.list(node, "`open_in`").unwrap_or_default() {
             let Some(text) = self.text(item, "a place in `open_in`") else {
                 continue;
             };
-            let place = match text.split_once(':') {
-                None if text == "headers" => Some(OpenIn::Headers),
-                None if text == "path" => Some(OpenIn::Path),
-                Some(("query", name)) if !name.is_empty() => Some(OpenIn::Query(name.to_owned())),
-                Some(("body", pointer)) if pointer.starts_with('/') => {
-                    Some(OpenIn::Body(pointer.to_owned()))
-                }
-                _ => None,
-            };
-            match place {
-                Some(place) => places.push(place),
-                None => self
-                    .error(item.at, format!("`{text}` is no place in a request"))
-                    .help("one of headers, path, query:NAME and body:/FIELD/IN/JSON"),
+            match text.parse() {
+                Ok(place) => places.push(place),
+                Err(error) => self
+                    .error(item.at, OpenInError::to_string(&error))
+                    .help("one of headers, path, query:NAME, body:/FIELD/IN/JSON and body"),
             }
         }
         places

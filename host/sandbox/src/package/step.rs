@@ -11,8 +11,7 @@ use super::Contents;
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::package::fonio::expression::loading;
 use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::Egress;
-use crate::capabilities::http::step::{Refusals, StepHttp, Telling};
+use crate::capabilities::http::step::{Refusals, StepHttp, StepOutside, Telling};
 use crate::capabilities::log::StepLog;
 use crate::expression::{RuntimeImports, link_runtime};
 use crate::guest::{AdaptorState, store};
@@ -40,12 +39,12 @@ impl PackageCode {
         engine: &Engine,
         meter: Arc<Meter>,
         log: StepLog,
-        egress: Egress,
+        outside: StepOutside,
         collections: StepCollections,
     ) -> (Store<PackageState>, Refusals) {
-        let refusals = Refusals::default();
-        let hooks = StepHttp::new(egress, Arc::clone(&meter), refusals.clone())
-            .telling(Telling::InTheError);
+        let hooks =
+            StepHttp::new(outside, Arc::clone(&meter), log.clone()).telling(Telling::InTheError);
+        let refusals = hooks.refusals();
         let mut runtime = RuntimeImports::new(Arc::clone(&meter), log.clone(), None);
         runtime.collections = collections;
         let state = PackageState {

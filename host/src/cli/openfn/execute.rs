@@ -16,7 +16,7 @@ use super::{credentials, duration, state, steps};
 use crate::cli::run::walk::{Finished, Walk, Watch};
 use crate::cli::run::{allow, for_this_run, origins};
 use crate::cli::{Failure, sandbox};
-use crate::flow::{Ended, Severity, classify};
+use crate::flow::{Ended, Given, Severity, classify};
 use crate::live::Live;
 use crate::runner::sentence;
 
@@ -51,9 +51,14 @@ pub(super) async fn run(execute: Execute, log: &Log) -> Result<bool, Failure> {
         &cache,
         log,
     )?;
-    let given = state.get("configuration").filter(|given| given.is_object());
-    if let Some(Value::Object(body)) = given {
-        allow(&mut input.project, &origins_of_credential(body));
+    let allowed = origins(&execute.allow)?;
+    let given = state.get("configuration").and_then(Value::as_object);
+    let given = given.map(|body| Given {
+        body,
+        origins: &allowed,
+    });
+    if let Some(given) = given {
+        allow(&mut input.project, &origins_of_credential(given.body));
     }
     let output = execute.output_path.clone();
     let output = output.unwrap_or_else(|| input.folder.join("output.json"));

@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Severity, origins_of_credential,
+    Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings, Severity,
 };
 use fonio_sandbox::{
     Adaptor, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, StepOutcome,
-    StepRequest,
+    StepRequest, Vault,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::output::println;
 use super::{Exit, Failure, named, paint, sandbox};
 use crate::collections::PassingCollections;
 use crate::host::{load_project, load_project_file};
 use crate::live::Live;
+use crate::sealed;
 
 /// Runs one job or workflow, here and now, in the sandbox that `serve` uses.
 ///
@@ -67,7 +68,10 @@ struct Prepared {
     code: Arc<CompiledJob>,
     grants: Grants,
     limits: Limits,
-    configuration: Option<Value>,
+    /// Of the project.
+    vault: Option<Arc<Vault>>,
+    adaptor: Option<Arc<Adaptor>>,
+    settings: Settings,
 }
 
 impl Run {
@@ -82,12 +86,29 @@ impl Run {
             Some(dir) => self.prepare_in_project(&sandbox, dir).await?,
             None => self.prepare_file(&sandbox, Path::new(".")).await?,
         };
-        let state = self.with_configuration(state, prepared.configuration.clone())?;
-        let grants = self.grants(&prepared, &state)?;
+        let mut grants = prepared.grants.clone().and(allowed.clone());
+        let mut vault = prepared.vault.clone();
+        if let Some(given) = self.given_credential(&state)? {
+            let name = self.credential_name();
+            let given = sealed::given(
+                &name,
+                given,
+                &allowed,
+                prepared.adaptor.as_deref(),
+                Some(&prepared.settings),
+            );
+            grants = grants.and(given.origins().to_vec());
+            vault = Some(Arc::new(given));
+        }
+        let (seals, configuration) =
+            sealed::mint(vault).map_err(|failure| Failure(Exit::NotLoaded, failure.message))?;
+        let mut state = state;
+        state["configuration"] = configuration.unwrap_or_default();
         let request = StepRequest {
             job: Arc::clone(&prepared.code),
             state: state.to_string(),
             egress: Egress::new(grants),
+            seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits: prepared.limits,
         };
@@ -160,7 +181,9 @@ impl Run {
             code,
             grants: live.project.grants_for(&job),
             limits: live_job.limits,
-            configuration: live_job.configuration.clone(),
+            vault: live_job.vault.clone(),
+            adaptor: None,
+            settings: live.project.settings.clone(),
         })
     }
 
@@ -204,7 +227,7 @@ impl Run {
                 "fonio.toml cannot be understood".to_owned(),
             )
         })?;
-        let code = compiled(sandbox, &file, &source, adaptor).await?;
+        let code = compiled(sandbox, &file, &source, adaptor.clone()).await?;
         let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
         Ok(Prepared {
             file,
@@ -212,42 +235,38 @@ impl Run {
             code: Arc::new(code),
             grants,
             limits: settings.limits,
-            configuration: None,
+            vault: None,
+            adaptor,
+            settings,
         })
     }
 
-    /// The credential file wins over what the state brings, and that over the project's.
-    fn with_configuration(
+    /// The credential that a person gave: the file's wins over what the state brings.
+    pub(super) fn given_credential(
         &self,
-        mut state: Value,
-        project: Option<Value>,
-    ) -> Result<Value, Failure> {
-        let given = match &self.credential {
-            Some(path) => Some(
-                serde_json::from_str::<Value>(&read(path)?).map_err(|error| {
-                    Failure::usage(format!(
-                        "the credential in {} is not JSON: {error}",
-                        path.display()
-                    ))
-                })?,
-            ),
-            None => None,
+        state: &Value,
+    ) -> Result<Option<Map<String, Value>>, Failure> {
+        let Some(path) = &self.credential else {
+            let given = state.get("configuration").and_then(Value::as_object);
+            return Ok(given.cloned());
         };
-        let kept = state
-            .get("configuration")
-            .filter(|kept| !kept.is_null())
-            .cloned();
-        state["configuration"] = given.or(kept).or(project).unwrap_or(Value::Null);
-        Ok(state)
+        serde_json::from_str(&read(path)?)
+            .map(Some)
+            .map_err(|error| {
+                Failure::usage(format!(
+                    "the credential in {} is not a JSON object: {error}",
+                    path.display()
+                ))
+            })
     }
 
-    fn grants(&self, prepared: &Prepared, state: &Value) -> Result<Grants, Failure> {
-        let mut more = state["configuration"]
-            .as_object()
-            .map(origins_of_credential)
-            .unwrap_or_default();
-        more.extend(origins(&self.allow)?);
-        Ok(prepared.grants.clone().and(more))
+    /// What messages call the credential that was given.
+    fn credential_name(&self) -> String {
+        let stem = self.credential.as_deref().and_then(Path::file_stem);
+        stem.map_or_else(
+            || "configuration".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        )
     }
 
     fn finish(&self, prepared: &Prepared, outcome: StepOutcome) -> Result<Exit, Failure> {
@@ -315,7 +334,10 @@ pub(super) fn allow(project: &mut Project, origins: &[Origin]) {
 /// What to say of a refusal besides the lines for fonio.toml, where there is `--allow`.
 pub(super) fn for_this_run(failure: &StepFailure) -> &'static str {
     match failure.kind {
-        FailureKind::Denied => "\n  = or name that origin with --allow, for this run alone",
+        // Other refusals, such as of a sealed value, are not about an origin.
+        FailureKind::Denied if failure.message.contains("allow = [") => {
+            "\n  = or name that origin with --allow, for this run alone"
+        }
         _ => "",
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::cli::paint;
 use crate::fields::Fields;
-use crate::flow::{self, Ended, Follows, Step, id_of, started_by};
+use crate::flow::{self, Ended, Follows, Given, Step, id_of, started_by};
 use crate::live::Live;
 use crate::state::Input;
 
@@ -21,7 +21,7 @@ pub(crate) struct Walk<'w> {
     pub workflow: &'w Workflow,
     pub range: Range,
     /// A credential that came with the first state: under what the jobs have themselves.
-    pub given: Option<&'w Value>,
+    pub given: Option<Given<'w>>,
 }
 
 /// The part of a workflow to walk, by the ids of its steps. By default all of it.

@@ -7,9 +7,9 @@ use fonio_project::{Loaded, Origin, Problem, Project, Workflow, origins_of_crede
 use serde_json::Value;
 
 use super::walk::{Range, Walk, Watch};
-use super::{Run, allow, for_this_run, load_dir_or_file, read};
+use super::{Run, allow, for_this_run, load_dir_or_file, origins};
 use crate::cli::{Exit, Failure, paint, sandbox};
-use crate::flow::Ended;
+use crate::flow::{Ended, Given};
 use crate::host::load_project_file;
 use crate::live::Live;
 use crate::runner::sentence;
@@ -103,8 +103,13 @@ impl OneWorkflow {
     pub(super) async fn run(mut self, run: Run, state: Value) -> Result<Exit, Failure> {
         let sandbox = sandbox::start().await?;
         let given = run.given_credential(&state)?;
-        if let Some(Value::Object(body)) = &given {
-            allow(&mut self.project, &origins_of_credential(body));
+        let allowed = origins(&run.allow)?;
+        let given = given.as_ref().map(|body| Given {
+            body,
+            origins: &allowed,
+        });
+        if let Some(given) = &given {
+            allow(&mut self.project, &origins_of_credential(given.body));
         }
         let live = Live::load(self.project, self.problems, &sandbox, None).await;
         for problem in &live.problems {
@@ -123,33 +128,13 @@ impl OneWorkflow {
             live: &live,
             workflow,
             range: Range::default(),
-            given: given.as_ref(),
+            given,
         };
         let finished = walk.run(&state, &mut Console { live: &live }).await;
         let worst = finished.stopped.as_ref().or(finished.failed.as_ref());
         let exit = worst.map_or(Exit::Success, Exit::of_step);
         run.give(&finished.state())?;
         Ok(exit)
-    }
-}
-
-impl Run {
-    /// The credential file wins over what the state brings; both are under what the jobs have themselves.
-    fn given_credential(&self, state: &Value) -> Result<Option<Value>, Failure> {
-        let Some(path) = &self.credential else {
-            return Ok(state
-                .get("configuration")
-                .filter(|given| given.is_object())
-                .cloned());
-        };
-        serde_json::from_str(&read(path)?)
-            .map(Some)
-            .map_err(|error| {
-                Failure::usage(format!(
-                    "the credential in {} is not JSON: {error}",
-                    path.display()
-                ))
-            })
     }
 }
 

@@ -1,43 +1,36 @@
-//! Reply bodies: cut off where they grow beyond the limit or fall silent.
+//! Reply bodies: unpacked, cut off where they grow beyond the limit or fall silent, and without secrets.
 
 use std::future::Future;
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
 use crate::meter::Meter;
+use crate::seal::{Resealed, Seals};
+
+/// Gzip grows a thousandfold at most, so one such piece becomes 1 MiB before the limit is looked at again.
+const PACKED_PIECE: usize = 1 << 10;
 
 /// A reply's body under the step's limits.
-pub(super) struct LimitedBody {
+pub(super) struct ReplyBody {
     incoming: Incoming,
+    unpacker: Option<MultiGzDecoder<Vec<u8>>>,
+    resealed: Option<Resealed>,
     received: u64,
     meter: Arc<Meter>,
     silence: Duration,
     deadline: Pin<Box<Sleep>>,
-}
-
-impl LimitedBody {
-    pub fn new(incoming: Incoming, meter: Arc<Meter>, silence: Duration) -> LimitedBody {
-        LimitedBody {
-            incoming,
-            received: 0,
-            meter,
-            silence,
-            deadline: Box::pin(sleep(silence)),
-        }
-    }
-
-    fn too_large(&self) -> Error {
-        self.meter.record("response");
-        Error::HttpResponseBodySize(Some(self.meter.limits().response_bytes))
-    }
+    ended: bool,
 }
 
 /// Refuses a reply that announces more than the limit, before any of it is read.
@@ -50,7 +43,112 @@ pub(super) fn check_announced(incoming: &Incoming, meter: &Meter) -> Result<(), 
     Err(Error::HttpResponseBodySize(Some(limit)))
 }
 
-impl Body for LimitedBody {
+/// What the host asks for in place of the guest: a packed reply could hide a secret from the filter.
+pub(super) fn ask_for_packed(headers: &mut HeaderMap) {
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+}
+
+/// How a reply is packed: `Ok(true)` if it is to be unpacked here.
+///
+/// # Errors
+/// It is packed in a way that was not asked for, and secrets may be in it.
+fn is_packed(headers: &HeaderMap, seals: &Seals) -> Result<bool, Error> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING) else {
+        return Ok(false);
+    };
+    match encoding.to_str().unwrap_or_default().trim() {
+        encoding if encoding.eq_ignore_ascii_case("gzip") => Ok(true),
+        encoding if encoding.eq_ignore_ascii_case("identity") || encoding.is_empty() => Ok(false),
+        _ if !seals.seals() => Ok(false),
+        other => Err(Error::InternalError(Some(format!(
+            "the reply is packed as `{other}`, and only gzip was asked for"
+        )))),
+    }
+}
+
+impl ReplyBody {
+    /// The body of a reply with these `headers`, which then say how the guest gets it.
+    pub fn new(
+        incoming: Incoming,
+        headers: &mut HeaderMap,
+        seals: &Seals,
+        meter: Arc<Meter>,
+        silence: Duration,
+    ) -> Result<ReplyBody, Error> {
+        let packed = is_packed(headers, seals)?;
+        if packed {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        let resealed = seals.seals().then(|| Resealed::new(seals.clone()));
+        if packed || resealed.is_some() {
+            // What the guest gets may be longer or shorter than what was sent.
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        Ok(ReplyBody {
+            incoming,
+            unpacker: packed.then(|| MultiGzDecoder::new(Vec::new())),
+            resealed,
+            received: 0,
+            meter,
+            silence,
+            deadline: Box::pin(sleep(silence)),
+            ended: false,
+        })
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        self.received += bytes as u64;
+        let limit = self.meter.limits().response_bytes;
+        if self.received <= limit {
+            return Ok(());
+        }
+        self.meter.record("response");
+        Err(Error::HttpResponseBodySize(Some(limit)))
+    }
+
+    fn unpack(&mut self, data: Bytes) -> Result<Bytes, Error> {
+        let Some(mut unpacker) = self.unpacker.take() else {
+            self.count(data.len())?;
+            return Ok(data);
+        };
+        let mut unpacked = Vec::new();
+        for piece in data.chunks(PACKED_PIECE) {
+            unpacker.write_all(piece).map_err(not_gzip)?;
+            self.count(unpacker.get_ref().len())?;
+            unpacked.append(unpacker.get_mut());
+        }
+        self.unpacker = Some(unpacker);
+        Ok(unpacked.into())
+    }
+
+    fn settled(&mut self, data: Bytes) -> Bytes {
+        match &mut self.resealed {
+            Some(filter) => filter.push(&data).into(),
+            None => data,
+        }
+    }
+
+    fn rest(&mut self) -> Result<Bytes, Error> {
+        let mut rest = Bytes::new();
+        if let Some(unpacker) = self.unpacker.take() {
+            let last = unpacker.finish().map_err(not_gzip)?;
+            self.count(last.len())?;
+            rest = self.settled(last.into());
+        }
+        if let Some(filter) = &mut self.resealed {
+            rest = [rest.to_vec(), filter.finish()].concat().into();
+        }
+        Ok(rest)
+    }
+}
+
+fn not_gzip(error: std::io::Error) -> Error {
+    Error::InternalError(Some(format!(
+        "the reply says that it is packed by gzip, and is not: {error}"
+    )))
+}
+
+impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -58,30 +156,39 @@ impl Body for LimitedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if self.received > self.meter.limits().response_bytes {
-                    return Poll::Ready(Some(Err(self.too_large())));
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                ready!(self.deadline.as_mut().poll(cx));
+                return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+            };
+            let next = Instant::now() + self.silence;
+            self.deadline.as_mut().reset(next);
+            let data = match frame.transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => {
+                    let data = self.unpack(data)?;
+                    self.settled(data)
                 }
-                let next = Instant::now() + self.silence;
-                self.deadline.as_mut().reset(next);
-                Poll::Ready(Some(Ok(frame)))
+                // Trailers are left out: they would have to be filtered, and no system that is known here needs them.
+                Some(Err(_)) => continue,
+                None => {
+                    self.ended = true;
+                    let rest = self.rest()?;
+                    if rest.is_empty() {
+                        return Poll::Ready(None);
+                    }
+                    rest
+                }
+            };
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => match self.deadline.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(Error::ConnectionReadTimeout))),
-                Poll::Pending => Poll::Pending,
-            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.incoming.size_hint()
+        self.ended
     }
 }

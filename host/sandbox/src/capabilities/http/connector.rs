@@ -40,28 +40,39 @@ pub(super) enum ConnectError {
 }
 
 /// The Mozilla roots that the program carries: small machines often have none, or stale ones.
-static TLS: LazyLock<TlsConnector> = LazyLock::new(|| {
-    let roots = RootCertStore {
+static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    Arc::new(RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-    };
+    })
+});
+
+/// TLS with sessions of its own: a ticket that one job's server gave must not tell another's who is there.
+fn tls() -> TlsConnector {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring offers the default protocol versions")
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&ROOTS))
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
-});
+}
 
 /// What the pool calls for each new connection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector {
     grants: Arc<Grants>,
+    tls: TlsConnector,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connector").field(&self.grants).finish()
+    }
 }
 
 impl Connector {
     pub(super) fn new(grants: Arc<Grants>) -> Connector {
-        Connector { grants }
+        Connector { grants, tls: tls() }
     }
 }
 
@@ -87,10 +98,10 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let grants = Arc::clone(&self.grants);
+        let (grants, tls) = (Arc::clone(&self.grants), self.tls.clone());
         Box::pin(async move {
             let late = || ConnectError::Timeout(uri.to_string());
-            let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(&grants, &uri))
+            let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(&grants, &tls, &uri))
                 .await
                 .map_err(|_| late())??;
             Ok(TokioIo::new(stream))
@@ -98,7 +109,7 @@ impl tower_service::Service<Uri> for Connector {
     }
 }
 
-async fn connect(grants: &Grants, uri: &Uri) -> Result<Stream, ConnectError> {
+async fn connect(grants: &Grants, tls: &TlsConnector, uri: &Uri) -> Result<Stream, ConnectError> {
     let (scheme, host, port) = origin(uri).ok_or_else(|| ConnectError::Address(uri.to_string()))?;
     let resolved: Vec<SocketAddr> = lookup_host((host, port))
         .await
@@ -128,7 +139,7 @@ async fn connect(grants: &Grants, uri: &Uri) -> Result<Stream, ConnectError> {
     }
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| ConnectError::Address(uri.to_string()))?;
-    let tls = TLS
+    let tls = tls
         .connect(name, stream)
         .await
         .map_err(|error| ConnectError::Tls(host.to_owned(), error))?;

@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use fonio_project::Grants;
 use http::{HeaderValue, Request, Response, header};
-use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
 
 use super::Egress;
-use super::body::{LimitedBody, check_announced};
+use super::body::{ReplyBody, ask_for_packed, check_announced};
 use super::connector::{ConnectError, origin};
+use crate::capabilities::log::{Level, StepLog};
 use crate::expression::{DENIED, LIMIT};
 use crate::meter::Meter;
+use crate::seal::{self, Seals};
 
 /// Until the first byte, and between bytes, unless the guest asks for less. The step's wall time usually ends first.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -87,11 +90,30 @@ pub(crate) enum Telling {
     InTheError,
 }
 
+/// What a step has of the world outside: the way there, and what opens doors on it.
+#[derive(Clone, Debug)]
+pub(crate) struct StepOutside {
+    pub egress: Egress,
+    pub seals: Seals,
+}
+
+impl StepOutside {
+    /// Nothing may be reached.
+    pub fn nothing() -> StepOutside {
+        StepOutside {
+            egress: Egress::new(Grants::default()),
+            seals: Seals::default(),
+        }
+    }
+}
+
 /// The hooks that `wasi:http` calls for one step's guest.
 #[derive(Clone)]
 pub(crate) struct StepHttp {
     egress: Egress,
+    seals: Seals,
     meter: Arc<Meter>,
+    log: StepLog,
     refusals: Refusals,
     telling: Telling,
 }
@@ -101,13 +123,21 @@ type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Reply = Result<(Response<Body>, Io), Error>;
 
 impl StepHttp {
-    pub fn new(egress: Egress, meter: Arc<Meter>, refusals: Refusals) -> StepHttp {
+    pub fn new(outside: StepOutside, meter: Arc<Meter>, log: StepLog) -> StepHttp {
+        let StepOutside { egress, seals } = outside;
         StepHttp {
             egress,
+            seals,
             meter,
-            refusals,
+            log,
+            refusals: Refusals::default(),
             telling: Telling::Apart,
         }
+    }
+
+    /// What it will refuse, for whoever words the error.
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
     }
 
     pub fn telling(self, telling: Telling) -> StepHttp {
@@ -163,15 +193,7 @@ fn refusal(
     port: u16,
     addresses: Option<&str>,
 ) -> String {
-    let shown = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let origin = match (scheme, port) {
-        ("http", 80) | ("https", 443) => format!("{scheme}://{shown}"),
-        _ => format!("{scheme}://{shown}:{port}"),
-    };
+    let origin = shown(scheme, host, port);
     // Naming the host again would not help: a private address is granted by being named itself.
     let allowed = addresses
         .and_then(|addresses| addresses.split(',').next())
@@ -186,6 +208,19 @@ fn refusal(
         "{method} {origin} was refused: {why}\n  = to allow it, add to fonio.toml:\n{}",
         indent(&egress.grants.line_to_allow(scheme, allowed, port))
     )
+}
+
+/// An origin as people write it.
+fn shown(scheme: &str, host: &str, port: u16) -> String {
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    match (scheme, port) {
+        ("http", 80) | ("https", 443) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
 }
 
 fn indent(lines: &str) -> String {
@@ -216,7 +251,7 @@ impl WasiHttpHooks for StepHttp {
 
 async fn send(
     step: &StepHttp,
-    mut request: Request<Body>,
+    request: Request<Body>,
     options: RequestOptions,
 ) -> Result<(Response<Body>, Io), Failed> {
     let StepHttp { egress, meter, .. } = step;
@@ -228,25 +263,76 @@ async fn send(
         .map_or(SILENCE, |asked| asked.min(SILENCE));
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let headers = request.headers_mut();
-    headers
-        .entry(header::USER_AGENT)
-        .or_insert(HeaderValue::from_static(concat!(
-            "fonio/",
-            env!("CARGO_PKG_VERSION")
-        )));
+    let request = step.unsealed(request).await?;
     let reply = tokio::time::timeout(first_byte, egress.client.request(request))
         .await
         .map_err(|_| Error::HttpResponseTimeout)?
         .map_err(|error| explain(&error, method.as_str(), egress, &uri))?;
-    let (parts, incoming) = reply.into_parts();
+    let (mut parts, incoming) = reply.into_parts();
     check_announced(&incoming, meter).map_err(|error| too_large(error, meter))?;
-    let body = LimitedBody::new(incoming, Arc::clone(meter), between_bytes);
+    let headers = &mut parts.headers;
+    step.seals.reseal_headers(headers);
+    let body = ReplyBody::new(
+        incoming,
+        headers,
+        &step.seals,
+        Arc::clone(meter),
+        between_bytes,
+    )?;
     let step = step.clone();
     let body = body.map_err(move |error| step.tell(too_large(error, &step.meter)));
     let body = body.boxed_unsync();
     let io: Io = Box::new(async { Ok(()) });
     Ok((Response::from_parts(parts, body), io))
+}
+
+impl StepHttp {
+    /// The request as it goes out: sealed values opened where they may be, and the host's own headers.
+    async fn unsealed(&self, request: Request<Body>) -> Result<Request<Body>, Failed> {
+        let (mut parts, body) = request.into_parts();
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let origin = origin(&uri).ok_or(Error::HttpRequestUriInvalid)?;
+        let refused = |refusal: seal::Refusal| {
+            let shown = shown(origin.0, origin.1, origin.2);
+            denied(format!("{method} {shown} was refused: {refusal}"))
+        };
+        let mut opened = self.seals.open(&mut parts, origin).map_err(refused)?;
+        let body = if self.seals.seals() {
+            let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
+            let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
+            let whole = body.collect().await?.to_bytes();
+            let length = whole.len();
+            let whole = self
+                .seals
+                .open_body(kind, whole, &mut opened)
+                .map_err(refused)?;
+            if whole.len() != length && parts.headers.contains_key(header::CONTENT_LENGTH) {
+                parts
+                    .headers
+                    .insert(header::CONTENT_LENGTH, whole.len().into());
+            }
+            Full::new(whole)
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        } else {
+            body
+        };
+        for field in &opened.unopened {
+            let said = self
+                .seals
+                .stayed_sealed(field, &shown(origin.0, origin.1, origin.2));
+            self.log.write(Level::Warn, &said);
+        }
+        let headers = &mut parts.headers;
+        ask_for_packed(headers);
+        headers
+            .entry(header::USER_AGENT)
+            .or_insert(HeaderValue::from_static(concat!(
+                "fonio/",
+                env!("CARGO_PKG_VERSION")
+            )));
+        Ok(Request::from_parts(parts, body))
+    }
 }
 
 /// The pool's error as the guest may see it; a refusal also becomes the sentence that the author reads.

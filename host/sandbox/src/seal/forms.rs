@@ -1,0 +1,177 @@
+//! How a secret may look after somebody wrote it: as it is, escaped, or encoded, alone or within a longer text.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What RFC 3986 leaves as it is.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+/// What `encodeURIComponent` leaves besides.
+const JAVASCRIPT: &AsciiSet = &COMPONENT
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+/// What a form leaves, spaces aside.
+const FORM: &AsciiSet = &COMPONENT.remove(b'*').add(b'~');
+/// A shorter piece of base64 would be found in anything.
+const BASE64_MIN: usize = 8;
+
+/// Every form of `secret` that is looked for, without duplicates.
+pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
+    let mut forms: BTreeSet<Vec<u8>> = [secret.as_bytes().to_vec()].into();
+    let mut add = |form: String| {
+        forms.insert(form.into_bytes());
+    };
+    json_escaped(secret).into_iter().for_each(&mut add);
+    percent_encoded(secret).into_iter().for_each(&mut add);
+    base64_within(secret).into_iter().for_each(&mut add);
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    add(hex.to_uppercase());
+    add(hex);
+    add(markup_escaped(secret));
+    forms
+}
+
+fn json_escaped(secret: &str) -> [String; 3] {
+    let quoted = serde_json::Value::from(secret).to_string();
+    let plain = quoted[1..quoted.len() - 1].to_owned();
+    let ascii = plain
+        .chars()
+        .map(|c| {
+            if c.is_ascii() {
+                return c.to_string();
+            }
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units);
+            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        })
+        .collect();
+    [plain.replace('/', "\\/"), ascii, plain]
+}
+
+fn percent_encoded(secret: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    for set in [COMPONENT, JAVASCRIPT] {
+        let upper = utf8_percent_encode(secret, set).to_string();
+        forms.push(lower_escapes(&upper));
+        forms.push(upper);
+    }
+    let form: String = form_urlencoded(secret);
+    forms.push(lower_escapes(&form));
+    forms.push(form);
+    forms
+}
+
+/// As an HTML form writes it: a space becomes `+`.
+pub(super) fn form_urlencoded(secret: &str) -> String {
+    utf8_percent_encode(secret, FORM)
+        .to_string()
+        .replace("%20", "+")
+}
+
+/// As a part of a path or a query.
+pub(super) fn component(secret: &str) -> String {
+    utf8_percent_encode(secret, COMPONENT).to_string()
+}
+
+fn lower_escapes(text: &str) -> String {
+    let mut lower = String::with_capacity(text.len());
+    let mut escape = 0;
+    for c in text.chars() {
+        escape = if c == '%' { 2 } else { escape };
+        lower.push(if escape > 0 {
+            c.to_ascii_lowercase()
+        } else {
+            c
+        });
+        escape -= i32::from(c != '%' && escape > 0);
+    }
+    lower
+}
+
+/// What the secret becomes within the base64 of a longer text, as in `Basic`: three ways, by how many bytes come before
+/// it. The characters at either end also depend on its neighbours and are left out.
+fn base64_within(secret: &str) -> Vec<String> {
+    let mut forms = vec![
+        STANDARD_NO_PAD.encode(secret),
+        URL_SAFE_NO_PAD.encode(secret),
+    ];
+    for before in 0..3 {
+        let mut bytes = vec![0; before];
+        bytes.extend_from_slice(secret.as_bytes());
+        let start = (before * 8).div_ceil(6);
+        let end = bytes.len() * 8 / 6;
+        for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+            let encoded = engine.encode(&bytes);
+            forms.extend(encoded.get(start..end).map(str::to_owned));
+        }
+    }
+    forms.retain(|form| form.len() >= BASE64_MIN);
+    forms
+}
+
+/// As HTML and XML write it.
+pub(super) fn markup_escaped(secret: &str) -> String {
+    secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "p/ss wörd&\"+:district";
+
+    fn is_found_in(text: &str) -> bool {
+        forms(SECRET)
+            .iter()
+            .any(|form| text.contains(std::str::from_utf8(form).expect("forms are text")))
+    }
+
+    #[test]
+    fn it_is_found_however_it_is_escaped() {
+        let json = serde_json::json!({"got": SECRET}).to_string();
+        for text in [
+            SECRET.to_owned(),
+            json.replace('/', "\\/"),
+            json,
+            "p/ss w\\u00f6rd&\\\"+:district".to_owned(),
+            "?x=p%2Fss%20w%C3%B6rd%26%22%2B%3Adistrict".to_owned(),
+            "?x=p%2fss+w%c3%b6rd%26%22%2b%3adistrict".to_owned(),
+            "702f73732077c3b67264262".to_owned() + "22b3a6469737472696374",
+            "<got>p/ss wörd&amp;&quot;+:district</got>".to_owned(),
+        ] {
+            assert!(is_found_in(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn it_is_found_in_base64_wherever_it_stands() {
+        for before in ["", "a", "ab", "admin:", "nobody:"] {
+            for after in ["", "x", "xy", "\n"] {
+                let text = format!("{before}{SECRET}{after}");
+                for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
+                    assert!(is_found_in(&engine.encode(&text)), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_without_it_has_none_of_its_forms() {
+        assert!(!is_found_in(
+            "an ordinary reply about a district and a w\u{f6}rd"
+        ));
+    }
+}

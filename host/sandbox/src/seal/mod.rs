@@ -1,0 +1,27 @@
+//! Sealed credentials: a guest gets placeholders, and the host puts the secrets into requests itself.
+//!
+//! ```text
+//! credential ─▶ Vault ── mint, per step ─▶ Seals ─▶ state.configuration, with placeholders
+//!  (at load)                                 │
+//!              guest ─ request ─▶ granted? ─▶ open (request.rs, body.rs) ─▶ the network
+//!              guest ◀─ reply ◀─ seal again (filter.rs) ◀─ gunzip ◀───────┘
+//!              log, errors, final state ◀─ redact (filter.rs)
+//! ```
+//!
+//! - [`vault`]: what is secret in a credential, and the credential as one step sees it.
+//! - [`placeholder`]: how a placeholder looks, and where some bytes hold one.
+//! - [`request`]: opening in headers, path and query; [`body`]: in a body.
+//! - [`forms`]: how a secret can look after others have written it; [`filter`]: taking these out again.
+//!
+//! What it cannot do: know a form that only the guest and its far side agree on. SECURITY.md says what that means.
+
+mod body;
+mod filter;
+mod forms;
+mod placeholder;
+mod request;
+mod vault;
+
+pub(crate) use filter::Resealed;
+pub(crate) use request::Refusal;
+pub use vault::{CredentialSpec, Seals, Vault};
