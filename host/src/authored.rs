@@ -21,6 +21,14 @@ impl<'p> Authored<'p> {
         }
     }
 
+    /// An expression alone.
+    pub fn of(expression: &'p Expression) -> Authored<'p> {
+        Authored {
+            expression,
+            globals: None,
+        }
+    }
+
     /// What is compiled.
     pub fn source(&self) -> String {
         match self.globals {

@@ -253,7 +253,10 @@ fn at_source(
         line: place.line,
         column: place.column,
         message: format!("job {}: {}", job.key, problem.message),
-        help: problem.help.clone(),
+        help: problem.help_at(|line, column| {
+            let place = authored.place(line, column);
+            (place.line, place.column)
+        }),
         source_line: place.text,
     }
 }

@@ -4,6 +4,7 @@ use fonio_project::{AfterCrash, Job, Workflow};
 use fonio_sandbox::StepFailure;
 use serde_json::{Map, Value, json};
 
+use crate::authored::Authored;
 use crate::fields::Fields;
 use crate::flow::in_state;
 
@@ -106,7 +107,7 @@ pub fn after_failure(
 ) -> String {
     let left = failure.state.as_deref().and_then(Fields::of);
     let mut state = left.unwrap_or_else(|| received(input));
-    let error = in_state(failure).to_string();
+    let error = in_state(failure, Authored::new(job, Some(workflow))).to_string();
     let mut errors = state.get("errors").and_then(Fields::of).unwrap_or_default();
     errors.set(&job.id, &error);
     state.set("errors", &errors.to_string());

@@ -47,12 +47,21 @@ impl Package {
 
     /// Imports it from its folder.
     pub fn import(&self, npm: &Npm) -> Ended {
-        import(
+        self.import_with(npm, &[])
+    }
+
+    /// The same with variables in the program's environment.
+    pub fn import_with(&self, npm: &Npm, environment: &[(&str, &str)]) -> Ended {
+        let program = import(
             &self.name,
             &self.project.path("package"),
             &self.output(),
             npm,
-        )
+        );
+        environment
+            .iter()
+            .fold(program, |program, (name, value)| program.env(name, value))
+            .run(self.project.dir())
     }
 
     /// The file, after checking that it was made.
@@ -73,12 +82,14 @@ impl Npm {
     pub fn imported(&self, short: &str) -> Vec<u8> {
         let project = Project::new();
         let output = project.path("imported.wasm");
-        import(short, &self.adaptor(short), &output, self).expect_code(0);
+        import(short, &self.adaptor(short), &output, self)
+            .run(project.dir())
+            .expect_code(0);
         read(&output)
     }
 }
 
-fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Ended {
+fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Program {
     let shown = |path: &Path| path.display().to_string();
     Program::new([
         "adaptor",
@@ -91,7 +102,6 @@ fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Ended {
     ])
     .env("FONIO_ESBUILD", &shown(&npm.esbuild()))
     .env("PATH", &path())
-    .run(output.parent().expect("it is in a folder"))
 }
 
 fn read(file: &Path) -> Vec<u8> {

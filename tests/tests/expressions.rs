@@ -259,6 +259,13 @@ fn an_unknown_function_is_named_when_the_job_is_loaded() {
 }
 
 #[test]
+fn half_a_surrogate_pair_is_left_as_a_replacement_character() {
+    let expression = "fn(state => ({ cut: '\u{1F33E}!'.slice(1), seen: state.whole.length }));";
+    let state = state_after(expression, json!({"whole": "\u{1F33E}"}));
+    assert_eq!(state, json!({"cut": "\u{fffd}!", "seen": 2}));
+}
+
+#[test]
 fn two_steps_draw_different_random_numbers() {
     let draw = || {
         state_after("fn(() => ({ n: Math.random() }))", json!({}))["n"]

@@ -221,7 +221,32 @@ fn source_nested_without_end_is_a_problem_of_that_job_alone() {
     let host = serving(&expression);
     assert_eq!(host.run(&json!({"to": "bad"})).step().exit_code, 10);
     assert_eq!(host.run(&json!({"to": "good"})).status, "succeeded");
-    Job::new(&expression).run().ended.expect_code(10);
+    let said = Job::new(&expression)
+        .run()
+        .expect_failure(10, "nests deeper than 500 brackets");
+    assert!(said.contains("--> job.js:1:512\n"), "{said}");
+}
+
+#[test]
+fn whatever_nests_too_deeply_is_told_in_a_sentence() {
+    let nested = |open: &str, close: &str, times: usize| {
+        format!(
+            "fn(state => {{ {}1{} }})",
+            open.repeat(times),
+            close.repeat(times)
+        )
+    };
+    for (expression, words) in [
+        (nested("[", "]", 50_000), "nests deeper than 500 brackets"),
+        (nested("{", "}", 3_000), "nests deeper than 500 brackets"),
+        (nested("{", "}", 50_000), "nests deeper than 500 brackets"),
+        (nested("!", "", 100_000), "nests too deeply to be compiled"),
+    ] {
+        let said = Job::new(&expression).run().expect_failure(10, words);
+        assert!(!said.contains("trap"), "{said}");
+    }
+    let allowed = Job::new(&nested("[", "]", 490)).run();
+    assert_eq!(allowed.state(), json!({}));
 }
 
 #[test]

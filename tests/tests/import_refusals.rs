@@ -124,6 +124,41 @@ fn a_package_that_throws_while_it_loads_is_refused_with_what_it_said() {
 }
 
 #[test]
+fn whatever_it_throws_while_it_loads_is_shown() {
+    let odd = Package::new("throw { code: 7, reason: 'no licence' };");
+    refused(&odd, &["does not load in the sandbox", "no licence"]);
+    let odd = Package::new("throw { message: 'no such luck', toString() { throw 1; } };");
+    refused(&odd, &["it throws no such luck"]);
+}
+
+#[test]
+fn a_package_that_asks_for_the_network_while_it_loads_is_refused_with_the_request() {
+    for source in [
+        "export const version = await fetch('https://api.example.org/version');",
+        "import http from 'node:https'; http.get('https://api.example.org/version'); export const a = 1;",
+    ] {
+        refused(
+            &Package::new(source),
+            &["it requests GET https://api.example.org/version while it loads"],
+        );
+    }
+}
+
+#[test]
+fn a_package_that_loops_while_it_loads_meets_the_limit_of_the_child() {
+    let Some(npm) = Npm::for_test("import_refusals") else {
+        return;
+    };
+    // Compiles what the next import needs besides, within the limits that there are.
+    Package::new("export const a = 1;").imported(&npm);
+    let looping = Package::new("export const a = 1; for (;;) {}");
+    looping
+        .import_with(&npm, &[("FONIO_CHILD_CPU_SECONDS", "2")])
+        .expect_code(10)
+        .expect_said("it was not done after 2 s of CPU time, which is the limit");
+}
+
+#[test]
 fn another_package_than_the_one_asked_for_is_refused() {
     refused(
         &Package::new("export const a = 1;").named("@acme/other"),

@@ -30,6 +30,23 @@ fn job(npm: &Npm, expression: &str) -> Job {
 }
 
 #[test]
+fn an_export_that_cannot_be_read_is_skipped_with_a_note() {
+    let Some(npm) = Npm::for_test("imports") else {
+        return;
+    };
+    let getter = "exports.hello = () => state => ({ said: 'hello' });
+        Object.defineProperty(exports, 'old', { enumerable: true, get() { throw new Error('gone since 2.0'); } });";
+    let manifest = r#"{"name": "@acme/thing", "version": "1.0.0", "main": "index.cjs"}"#;
+    let package = Package::with_manifest(manifest).file("index.cjs", getter);
+    package
+        .import(&npm)
+        .expect_code(0)
+        .expect_said("`old`, which cannot be read: gone since 2.0");
+    let job = Job::new("hello();").adaptor_file(&package.imported(&npm));
+    assert_eq!(job.run().state(), json!({"said": "hello"}));
+}
+
+#[test]
 fn a_job_sees_what_the_package_exports_and_the_common_operations() {
     let Some(npm) = Npm::for_test("imports") else {
         return;

@@ -5,20 +5,28 @@ wit_bindgen::generate!({
     world: "fonio:compiler/compiler",
 });
 
-use exports::fonio::compiler::compile::{Compiled, Guest, Options, Problem, Shift};
+use exports::fonio::compiler::compile::{Compiled, Guest, Options, Place, Problem, Shift};
 
 struct Compiler;
 
 impl Guest for Compiler {
     fn compile(source: String, options: Options) -> Result<Compiled, Vec<Problem>> {
-        match crate::compile(&source, &options.known) {
-            Ok(compiled) => Ok(Compiled {
-                module: compiled.module,
-                shifts: compiled.shifts.into_iter().map(shift).collect(),
-                warnings: compiled.warnings.into_iter().map(problem).collect(),
-            }),
-            Err(problems) => Err(problems.into_iter().map(problem).collect()),
-        }
+        told(crate::compile(&source, &options.known))
+    }
+
+    fn compile_condition(source: String, hidden: Vec<String>) -> Result<Compiled, Vec<Problem>> {
+        told(crate::compile_condition(&source, &hidden))
+    }
+}
+
+fn told(result: Result<crate::Compiled, Vec<crate::Problem>>) -> Result<Compiled, Vec<Problem>> {
+    match result {
+        Ok(compiled) => Ok(Compiled {
+            module: compiled.module,
+            shifts: compiled.shifts.into_iter().map(shift).collect(),
+            warnings: compiled.warnings.into_iter().map(problem).collect(),
+        }),
+        Err(problems) => Err(problems.into_iter().map(problem).collect()),
     }
 }
 
@@ -33,10 +41,14 @@ fn shift(shift: crate::Shift) -> Shift {
 fn problem(problem: crate::Problem) -> Problem {
     Problem {
         message: problem.message,
-        line: problem.line,
-        column: problem.column,
+        at: place((problem.line, problem.column)),
         help: problem.help,
+        unclosed: problem.unclosed.map(place),
     }
+}
+
+fn place((line, column): (u32, u32)) -> Place {
+    Place { line, column }
 }
 
 export!(Compiler);

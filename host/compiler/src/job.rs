@@ -14,6 +14,16 @@ pub(crate) struct Job<'a> {
     pub(crate) semantic: Semantic<'a>,
     /// The operations that the job can call by name.
     pub(crate) known: HashSet<&'a str>,
+    pub(crate) purpose: Purpose,
+}
+
+/// What the source is written for; it decides what an unknown name is told to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A job's list of operations.
+    Operations,
+    /// A condition on an edge, which has no operations.
+    Condition,
 }
 
 /// Where a chain of members and calls starts: `http` in `http.get('/').then(log)`.

@@ -13,14 +13,18 @@
 //! ([`destructuring`]), errors that are made ([`thrown`]); then names are checked ([`names`]), and operations that nothing runs are found
 //! ([`unused`]).
 //!
+//! A condition on an edge is one expression, and no job ([`condition`]).
+//!
 //! It runs as a guest, because the parser recurses: source that overflows its stack ends in a trap, not in a dead host.
-//! Of the 1 MiB stack that the linker gives a guest, 800 nested object literals or 8,000 added strings are enough.
+//! Of the 1 MiB stack that the linker gives a guest, 800 nested object literals or 8,000 added strings are enough. The
+//! host makes a sentence of such a trap (`host/sandbox/src/nesting.rs`).
 
 #[cfg(target_arch = "wasm32")]
 mod guest;
 
 mod adaptors;
 mod calls;
+mod condition;
 mod destructuring;
 mod edit;
 mod globals;
@@ -36,12 +40,13 @@ mod syntax;
 mod thrown;
 mod unused;
 
+pub use condition::compile_condition;
 pub use edit::Shift;
 
 use std::collections::HashSet;
 
 use edit::Edits;
-use job::Job;
+use job::{Job, Purpose};
 use oxc::allocator::Allocator;
 use position::Lines;
 
@@ -56,6 +61,8 @@ pub struct Problem {
     pub column: u32,
     /// What to do about it.
     pub help: Option<String>,
+    /// Line and column of the bracket that is not closed, if that is what is wrong.
+    pub unclosed: Option<(u32, u32)>,
 }
 
 /// A module for the expression runtime.
@@ -82,14 +89,10 @@ pub fn compile(source: &str, known: &[String]) -> Result<Compiled, Vec<Problem>>
         program,
         semantic,
         known: known.iter().map(String::as_str).collect::<HashSet<_>>(),
+        purpose: Purpose::Operations,
     };
 
-    let mut findings = Findings {
-        lines: &lines,
-        edits: Edits::default(),
-        problems: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut findings = Findings::new(&lines);
     names::declare_assigned(&job, &mut findings);
     imports::rewrite(&job, &mut findings);
     if !job.is_compiled() {
@@ -114,7 +117,16 @@ struct Findings<'a> {
     warnings: Vec<Problem>,
 }
 
-impl Findings<'_> {
+impl<'a> Findings<'a> {
+    fn new(lines: &'a Lines<'a>) -> Findings<'a> {
+        Findings {
+            lines,
+            edits: Edits::default(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     fn problem(
         &mut self,
         offset: u32,

@@ -7,8 +7,9 @@ use oxc::span::{GetSpan, Span};
 
 use crate::Findings;
 use crate::adaptors;
+use crate::condition;
 use crate::globals::globals;
-use crate::job::{Job, Root};
+use crate::job::{Job, Purpose, Root};
 use crate::nearest::nearest;
 
 /// Names that jobs expect from other places to run in, and what to use here.
@@ -67,6 +68,7 @@ pub(crate) fn check(job: &Job<'_>, findings: &mut Findings<'_>) {
             findings.problem(at, message, help);
         } else if let Some(at) = name.read
             && IN_COMMON.contains(&name.name)
+            && job.purpose == Purpose::Operations
         {
             let (message, help) = unknown_operation(job, name.name);
             findings.problem(at, message, help);
@@ -105,12 +107,21 @@ pub(crate) fn check_members(job: &Job<'_>, findings: &mut Findings<'_>) {
 
 /// The message and the help for a name that is used as an operation.
 pub(crate) fn unknown_operation(job: &Job<'_>, name: &str) -> (String, Option<String>) {
-    let message = if IN_COMMON.contains(&name) {
+    let message = if job.purpose == Purpose::Condition {
+        format!(
+            "`{name}` is not there: a condition has `state` and `upstreamStepId`, and no operations"
+        )
+    } else if IN_COMMON.contains(&name) {
         format!("`{name}` is not among the common operations of this host")
     } else {
         format!("`{name}` is not an operation of this job's adaptor or a common operation")
     };
     (message, help(job, name))
+}
+
+/// The names that nothing declares.
+pub(crate) fn undeclared_names<'a>(job: &Job<'a>) -> impl Iterator<Item = &'a str> {
+    undeclared(job).map(|name| name.name)
 }
 
 /// An undeclared name, with the offsets of its first uses.
@@ -217,6 +228,9 @@ fn starts_operation(job: &Job<'_>, name: Span) -> bool {
 }
 
 fn help(job: &Job<'_>, name: &str) -> Option<String> {
+    if job.purpose == Purpose::Condition {
+        return did_you_mean(job, name);
+    }
     if let Some((_, help)) = ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == name) {
         return Some((*help).to_owned());
     }
@@ -251,6 +265,11 @@ pub(crate) fn did_you_mean(job: &Job<'_>, name: &str) -> Option<String> {
         .get_bindings(scoping.root_scope_id())
         .values()
         .map(|symbol| scoping.symbol_name(*symbol));
-    let candidates = job.known.iter().copied().chain(globals()).chain(declared);
+    let seen: &[&str] = match job.purpose {
+        Purpose::Operations => &[],
+        Purpose::Condition => condition::SEEN,
+    };
+    let candidates = job.known.iter().copied().chain(globals());
+    let candidates = candidates.chain(declared).chain(seen.iter().copied());
     nearest(name, candidates).map(|nearest| format!("did you mean `{nearest}`?"))
 }

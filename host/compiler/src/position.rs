@@ -10,6 +10,8 @@ pub(crate) struct Lines<'a> {
     source: &'a str,
     /// Byte offset at which each line starts.
     starts: Vec<usize>,
+    /// Bytes that stand before the source where it is parsed.
+    before: u32,
 }
 
 impl<'a> Lines<'a> {
@@ -17,20 +19,30 @@ impl<'a> Lines<'a> {
         let starts = std::iter::once(0)
             .chain(source.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
-        Self { source, starts }
+        Self {
+            source,
+            starts,
+            before: 0,
+        }
+    }
+
+    /// For offsets in a text that has so many more bytes before the source.
+    pub(crate) fn behind(source: &'a str, before: &str) -> Self {
+        Self {
+            before: count(before.len()),
+            ..Self::new(source)
+        }
     }
 
     /// Where the last text ends, before any white space.
     pub(crate) fn end(&self) -> u32 {
-        count(self.source.trim_end().len())
+        count(self.source.trim_end().len()).saturating_add(self.before)
     }
 
     /// From 1.
     pub(crate) fn line(&self, offset: u32) -> u32 {
-        count(
-            self.starts
-                .partition_point(|start| *start <= offset as usize),
-        )
+        let offset = offset.saturating_sub(self.before) as usize;
+        count(self.starts.partition_point(|start| *start <= offset))
     }
 
     /// Line and column, both from 1, the column in characters. It counts the line up to there.
@@ -39,7 +51,7 @@ impl<'a> Lines<'a> {
         let start = self.starts[line as usize - 1];
         let column = self
             .source
-            .get(start..offset as usize)
+            .get(start..offset.saturating_sub(self.before) as usize)
             .map_or(0, |text| text.trim_start_matches(MARK).chars().count());
         (line, count(column).saturating_add(1))
     }
@@ -51,6 +63,7 @@ impl<'a> Lines<'a> {
             line,
             column,
             help,
+            unclosed: None,
         }
     }
 }

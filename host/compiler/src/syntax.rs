@@ -1,15 +1,16 @@
 //! Parsing, and what the parser has to say.
 
 use oxc::allocator::Allocator;
-use oxc::ast::ast::Program;
+use oxc::ast::ast::{Expression, Program};
 use oxc::diagnostics::{Diagnostics, OxcDiagnostic, Severity};
 use oxc::parser::{ParseOptions, Parser};
 use oxc::semantic::{Semantic, SemanticBuilder};
-use oxc::span::SourceType;
+use oxc::span::{GetSpan, SourceType};
 
 use crate::Problem;
 use crate::position::Lines;
 
+const END_OF_JOB: &str = "the end of the job";
 const SLOPPY: &str =
     "this was allowed in old jobs; jobs are modules now, and modules are always strict";
 
@@ -32,6 +33,30 @@ pub(crate) fn parse<'a>(
                 .collect())
         }
     }
+}
+
+/// Where the one expression ends that a text is, before comments and white space.
+///
+/// # Errors
+/// Every syntax error; a second expression is one, too.
+pub(crate) fn one_expression(source: &str, lines: &Lines<'_>) -> Result<u32, Vec<Problem>> {
+    let allocator = Allocator::default();
+    let parsed: Result<Expression<'_>, _> =
+        Parser::new(&allocator, source, SourceType::mjs()).parse_expression();
+    parsed
+        .map(|expression| expression.span().end)
+        .map_err(|diagnostics| {
+            errors(diagnostics)
+                .iter()
+                .map(|diagnostic| problem(diagnostic, lines, false))
+                .map(|found| Problem {
+                    message: found
+                        .message
+                        .replace(END_OF_JOB, "the end of the condition"),
+                    ..found
+                })
+                .collect()
+        })
 }
 
 fn analyse<'a>(
@@ -77,16 +102,17 @@ fn problem(diagnostic: &OxcDiagnostic, lines: &Lines<'_>, sloppy: bool) -> Probl
         (true, Some(help)) => Some(format!("{SLOPPY}. {help}")),
         (true, None) => Some(SLOPPY.to_owned()),
         (false, Some(help)) => Some(help.to_owned()),
-        (false, None) => opening(diagnostic, lines),
+        (false, None) => None,
     };
-    lines.problem(offset, message(diagnostic), help)
+    Problem {
+        unclosed: unclosed(diagnostic, lines),
+        ..lines.problem(offset, message(diagnostic), help)
+    }
 }
 
 /// What the parser says, with the label of the place unless that says it again.
 fn message(diagnostic: &OxcDiagnostic) -> String {
-    let text = diagnostic
-        .message
-        .replace("found `EOF`", "found the end of the job");
+    let text = diagnostic.message.replace("`EOF`", END_OF_JOB);
     let label = diagnostic.labels.first().and_then(|label| label.label());
     match label.filter(|label| !label.ends_with("expected")) {
         Some(label) => format!("{text}: {label}"),
@@ -95,10 +121,7 @@ fn message(diagnostic: &OxcDiagnostic) -> String {
 }
 
 /// Where the bracket stands that is not closed.
-fn opening(diagnostic: &OxcDiagnostic, lines: &Lines<'_>) -> Option<String> {
+fn unclosed(diagnostic: &OxcDiagnostic, lines: &Lines<'_>) -> Option<(u32, u32)> {
     let opened = diagnostic.labels.get(1)?;
-    (opened.label() == Some("Opened here")).then(|| {
-        let (line, column) = lines.position(opened.offset());
-        format!("the bracket that opens at line {line}, column {column} is not closed")
-    })
+    (opened.label() == Some("Opened here")).then(|| lines.position(opened.offset()))
 }

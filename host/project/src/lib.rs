@@ -58,7 +58,7 @@ pub use model::{
     Trigger, TriggerKind, Webhook, Workflow, WorkflowOptions,
 };
 pub use operations::COMMON_OPERATIONS;
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Severity, printable};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
     AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention,

@@ -62,13 +62,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, printable(&self.message))?;
+        write!(f, "{}: {}", self.severity, in_a_line(&self.message))?;
         let number = self.line.to_string();
         let margin = " ".repeat(number.len());
         write!(
             f,
             "\n{margin}--> {}",
-            printable(&self.file.display().to_string())
+            in_a_line(&self.file.display().to_string())
         )?;
         if self.line > 0 {
             write!(f, ":{}:{}", self.line, self.column.max(1))?;
@@ -78,7 +78,7 @@ impl fmt::Display for Problem {
             .as_deref()
             .filter(|line| line.chars().count() <= SOURCE_LINE_MAX_CHARS)
         {
-            let line = printable(line);
+            let line = column_for_column(line);
             write!(
                 f,
                 "\n{margin} |\n{number} | {line}\n{margin} | {}",
@@ -90,7 +90,7 @@ impl fmt::Display for Problem {
         };
         for (index, line) in help.lines().enumerate() {
             let lead = if index == 0 { " = " } else { "       " };
-            write!(f, "\n{margin}{lead}{}", printable(line))?;
+            write!(f, "\n{margin}{lead}{}", in_a_line(line))?;
         }
         Ok(())
     }
@@ -120,8 +120,26 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/')
 }
 
-/// Names come from files: what could steer a terminal is shown, not sent.
-fn printable(text: &str) -> String {
+/// Names come from files: what could steer a terminal is shown as `\u{1b}`, not sent. Lines stay lines.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\t' | '\n') {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The same of what stands in a line.
+fn in_a_line(text: &str) -> String {
+    printable(text).replace('\n', "\\n")
+}
+
+/// The same of a line that something is written under.
+fn column_for_column(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\t' {
@@ -188,6 +206,18 @@ error: job `send` waits for the trigger `trigr-1`, which is not there
         let shown = problem(1, 1, "jobs: \u{1b}[31m").to_string();
         assert!(!shown.contains('\u{1b}'), "{shown}");
         assert!(shown.contains('\u{fffd}'), "{shown}");
+    }
+
+    #[test]
+    fn a_name_in_a_message_is_told_apart_from_others_by_its_escapes() {
+        let mut problem = problem(1, 1, "x");
+        problem.message = "job a\0b\u{1b}[31m\nerror: c".to_owned();
+        let shown = problem.to_string();
+        assert!(
+            shown.starts_with("error: job a\\u{0}b\\u{1b}[31m\\nerror: c\n"),
+            "{shown}"
+        );
+        assert_eq!(printable("a\n\tb\r"), "a\n\tb\\u{d}");
     }
 
     #[test]

@@ -73,27 +73,26 @@ impl Engine {
         Self::start(Rc::new(host), None)
     }
 
-    /// The same with a package in it, whose exports stand before the common operations; gives their names as JSON: of
-    /// each function the number of its parameters, of each namespace an object of the same kind. Calls nothing of
-    /// `host` or `outside`, unless the package does while it loads.
+    /// The same with a package in it, whose exports stand before the common operations; gives their names as JSON:
+    /// `{ exports, skipped }`, in `exports` of each function the number of its parameters, of each namespace an object of
+    /// the same kind; in `skipped` the names of those that cannot be read, with the reason. Calls nothing of `host` or
+    /// `outside`.
     ///
     /// # Errors
-    /// If the package is not a module that loads.
+    /// If the package is not a module that loads, or asks for the network or for random bytes while it does.
     pub fn for_package(
         host: impl Host + 'static,
         outside: impl Outside + 'static,
         source: &str,
     ) -> Result<(Self, String), StartError> {
-        let outside: Rc<dyn Outside> = Rc::new(outside);
-        let engine = Self::start(Rc::new(host), Some(Rc::clone(&outside)))?;
+        let gate = package::Gate::closed(outside);
+        let engine = Self::start(Rc::new(host), Some(Rc::clone(&gate) as Rc<dyn Outside>))?;
         let exports = engine.context.with(|ctx| {
-            let load = || {
-                let library = engine.library.clone().restore(&ctx)?;
-                package::load(&ctx, &library, &outside, source)
-            };
-            load()
+            let library = engine.library.clone().restore(&ctx);
+            let library = library.map_err(|error| StartError(error.to_string()))?;
+            package::load(&ctx, &library, &gate, source)
                 .catch(&ctx)
-                .map_err(|error| StartError(error.to_string()))
+                .map_err(|fault| StartError(package::thrown(&library, &fault)))
         })?;
         engine.settle_down();
         Ok((engine, exports))

@@ -126,8 +126,22 @@ mod exports {
         let (_, exports, _) = engine(PACKAGE).expect("it loads");
         assert_eq!(
             exports,
-            r#"{"get":1,"all":0,"race":1,"bytes":0,"fn":1,"fail":0,"execute":0,"http":{"get":1,"deep":{"get":1}},"version":null}"#
+            r#"{"exports":{"get":1,"all":0,"race":1,"bytes":0,"fn":1,"fail":0,"execute":0,"http":{"get":1,"deep":{"get":1}},"version":null},"skipped":{}}"#
         );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_skipped_and_the_rest_is_there() {
+        let source = "const no = { get() { throw { message: 'not today' }; }, enumerable: true };
+            const http = Object.defineProperty({ get: () => state => state }, 'old', no);
+            export const adaptor = Object.defineProperty({ hello: () => state => ({ said: 'hello' }), http }, 'worse', no);";
+        let (_, exports, _) = engine(source).expect("it loads");
+        assert_eq!(
+            exports,
+            r#"{"exports":{"hello":0,"http":{"get":0}},"skipped":{"worse":"not today","http.old":"not today"}}"#
+        );
+        let (ended, _) = run_with(source, &operations(&["hello()"]), "{}");
+        assert_eq!(ended.expect("it succeeds"), r#"{"said":"hello"}"#);
     }
 
     #[test]
@@ -292,6 +306,40 @@ mod what_does_not_load {
             fault.contains("it draws random bytes while it loads"),
             "{fault}"
         );
+    }
+
+    #[test]
+    fn a_package_that_asks_for_the_network_while_it_loads_is_refused_with_the_request() {
+        let send = "send({ method: 'get', url: 'http://x.test/v' })";
+        for source in [
+            format!("export const adaptor = {{ version: await {send} }};"),
+            format!("{send}.catch(() => {{}}); export const adaptor = {{}};"),
+            format!("{send}; throw new Error('no reply');"),
+            format!("export const adaptor = {{ get version() {{ {send}; throw 0; }} }};"),
+        ] {
+            let fault = fault(&format!("import {{ send }} from 'fonio:host'; {source}"));
+            assert!(
+                fault.contains("it requests GET http://x.test/v while it loads"),
+                "{source}: {fault}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_it_throws_while_it_loads_is_shown() {
+        for (thrown, words) in [
+            ("{ message: 'no key' }", "it throws no key"),
+            ("{ code: 7 }", "code"),
+            ("'plain'", "it throws plain"),
+            ("undefined", "it throws undefined"),
+            ("Object.create(null)", "it throws"),
+            ("{ get message() { throw 1; } }", "cannot be shown"),
+            ("new RangeError('too far')", "too far"),
+        ] {
+            let fault = fault(&format!("throw {thrown};"));
+            assert!(fault.contains(words), "{thrown}: {fault}");
+            assert!(!fault.contains("(0x"), "{thrown}: {fault}");
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use wasmtime::component::{Component, Linker};
@@ -19,8 +20,8 @@ use crate::expression::{RuntimeImports, link_runtime};
 const CHILD_MEMORY_BYTES: u64 = 4 << 30;
 /// The child's CPU time. The largest guest of ours takes 10 s on a busy core; Python components take half a minute.
 const CHILD_CPU_SECONDS: u64 = 300;
-/// The same, as a sentence part.
-const CHILD_LIMITS: &str = "4 GiB of memory and 300 s of CPU time";
+/// Names a variable that narrows the CPU time of a child to so many seconds.
+const CHILD_CPU_VARIABLE: &str = "FONIO_CHILD_CPU_SECONDS";
 
 /// What kind of guest a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,15 @@ pub(crate) fn engine_fingerprint(engine: &Engine) -> String {
     )
 }
 
+/// The CPU time that a child has, in seconds.
+fn child_cpu_seconds() -> u64 {
+    let narrowed = std::env::var(CHILD_CPU_VARIABLE).ok();
+    let narrowed = narrowed.and_then(|seconds| seconds.trim().parse::<u64>().ok());
+    narrowed.map_or(CHILD_CPU_SECONDS, |seconds| {
+        seconds.clamp(1, CHILD_CPU_SECONDS)
+    })
+}
+
 /// Runs `PROGRAM ARGUMENTS` to its end and gives what it printed; its error is what it said last, or how it ended if it
 /// had no time to say anything.
 pub(crate) async fn run_child(program: &Path, arguments: &[&OsStr]) -> Result<String, String> {
@@ -72,6 +82,7 @@ pub(crate) async fn run_child(program: &Path, arguments: &[&OsStr]) -> Result<St
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .env_clear()
+        .env(CHILD_CPU_VARIABLE, child_cpu_seconds().to_string())
         .kill_on_drop(true)
         .output()
         .await
@@ -81,15 +92,26 @@ pub(crate) async fn run_child(program: &Path, arguments: &[&OsStr]) -> Result<St
     }
     let said = String::from_utf8_lossy(&child.stderr);
     Err(match said.trim() {
-        "" => format!(
-            "the child ended with {}; its limits are {CHILD_LIMITS}",
-            child.status
-        ),
+        "" => silent_end(child.status),
         said => {
             let said = said.strip_prefix("error: ").unwrap_or(said);
             said.chars().take(2000).collect()
         }
     })
+}
+
+/// How a child ended that had no time to say anything.
+fn silent_end(status: ExitStatus) -> String {
+    let seconds = child_cpu_seconds();
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return format!(
+            "it was not done after {seconds} s of CPU time, which is the limit; most likely it loops for ever"
+        );
+    }
+    let memory = CHILD_MEMORY_BYTES >> 30;
+    format!(
+        "the child ended with {status}; its limits are {memory} GiB of memory and {seconds} s of CPU time"
+    )
 }
 
 /// The child's main: compiles `source` to `output`. Its error is for the parent to show.
@@ -109,17 +131,19 @@ pub fn compile_guest(shape: Shape, source: &Path, output: &Path) -> anyhow::Resu
 
 /// Limits this process, which is a child made for one piece of work, for good.
 pub(crate) fn limit_child() -> anyhow::Result<()> {
-    limit(Resource::As, CHILD_MEMORY_BYTES)?;
-    limit(Resource::Cpu, CHILD_CPU_SECONDS)?;
-    limit(Resource::Core, 0)
+    let seconds = child_cpu_seconds();
+    limit(Resource::As, CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES)?;
+    // The first tells the parent by its signal what happened; at the second it is killed, whatever it does about that.
+    limit(Resource::Cpu, seconds, seconds + 1)?;
+    limit(Resource::Core, 0, 0)
 }
 
-fn limit(resource: Resource, value: u64) -> anyhow::Result<()> {
+fn limit(resource: Resource, current: u64, maximum: u64) -> anyhow::Result<()> {
     setrlimit(
         resource,
         Rlimit {
-            current: Some(value),
-            maximum: Some(value),
+            current: Some(current),
+            maximum: Some(maximum),
         },
     )?;
     Ok(())

@@ -15,17 +15,45 @@ pub struct JobProblem {
     pub line: u32,
     /// The column, in characters.
     pub column: u32,
-    /// What to do about it.
+    /// What to do about it, but for what [`JobProblem::help_at`] adds.
     pub help: Option<String>,
+    /// Line and column of the bracket that is not closed, if that is what is wrong.
+    pub unclosed: Option<(u32, u32)>,
+}
+
+impl JobProblem {
+    /// What is wrong at a place, and nothing more to say.
+    pub(crate) fn at((line, column): (u32, u32), message: impl Into<String>) -> JobProblem {
+        JobProblem {
+            message: message.into(),
+            line,
+            column,
+            help: None,
+            unclosed: None,
+        }
+    }
+
+    /// What to do about it, with places as the author finds them: `place` leads from one in the expression to one in the
+    /// file that the expression stands in.
+    pub fn help_at(&self, place: impl FnOnce(u32, u32) -> (u32, u32)) -> Option<String> {
+        let Some((line, column)) = self.unclosed else {
+            return self.help.clone();
+        };
+        let (line, column) = place(line, column);
+        Some(format!(
+            "the bracket that opens at line {line}, column {column} is not closed"
+        ))
+    }
 }
 
 impl From<Problem> for JobProblem {
     fn from(problem: Problem) -> JobProblem {
         JobProblem {
             message: problem.message,
-            line: problem.line,
-            column: problem.column,
+            line: problem.at.line,
+            column: problem.at.column,
             help: problem.help,
+            unclosed: problem.unclosed.map(|at| (at.line, at.column)),
         }
     }
 }

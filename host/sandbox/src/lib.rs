@@ -31,8 +31,10 @@ mod expression;
 mod guest;
 mod guests;
 mod job;
+mod load;
 mod measure;
 mod meter;
+mod nesting;
 mod package;
 mod sandbox;
 mod seal;
@@ -49,7 +51,8 @@ pub use job::{CompiledJob, JobProblem};
 pub use measure::InstanceTime;
 pub use meter::LimitHit;
 pub use package::{
-    Contents, Export, Exports, Package, SnapshotError, snapshot_package, snapshot_package_here,
+    Contents, Export, Exports, Package, Snapshot, SnapshotError, snapshot_package,
+    snapshot_package_here,
 };
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
 pub use seal::{CredentialSpec, Seals, Vault};

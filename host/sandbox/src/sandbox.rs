@@ -1,7 +1,6 @@
 //! The sandbox as the host holds it: the engine, the runtime and the compiler, ready to load jobs and run steps.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fonio_project::Limits;
@@ -9,23 +8,16 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::adaptor::{Adaptor, AdaptorError, trap_reason};
+use crate::adaptor::{Adaptor, AdaptorError};
 use crate::bindings::compiler::CompilerPre;
-use crate::bindings::compiler::exports::fonio::compiler::compile::Options;
 use crate::bindings::expression::ExpressionPre;
-use crate::bindings::expression::exports::fonio::expression::engine::Problem;
-use crate::capabilities::collections::StepCollections;
-use crate::capabilities::http::step::StepOutside;
-use crate::capabilities::log::StepLog;
 use crate::code::{CodeCache, CodeError};
 use crate::compile::Shape;
 use crate::engine::{Allocation, Ticker, engine};
 use crate::expression::{RuntimeImports, link_runtime};
-use crate::guest::{Linkers, store};
+use crate::guest::Linkers;
 use crate::guests;
-use crate::job::{COMMON_OPERATIONS, CompiledJob, JobProblem, source_position};
-use crate::meter::{Limiter, Meter, Metered, STORE_MEMORIES_MAX};
-use crate::package::PackageCode;
+use crate::meter::{Limiter, Meter, STORE_MEMORIES_MAX};
 
 /// How to set up a [`Sandbox`].
 #[derive(Clone, Debug)]
@@ -57,7 +49,7 @@ pub enum SandboxError {
 }
 
 /// Loading an adaptor or a job is limited too; the project's own limits are for steps.
-fn load_limits() -> Limits {
+pub(crate) fn load_limits() -> Limits {
     Limits {
         memory_bytes: 256 << 20,
         cpu_time: Duration::from_secs(10),
@@ -65,14 +57,6 @@ fn load_limits() -> Limits {
         ..Limits::default()
     }
 }
-
-/// Beside the names that a job can call, the members of those that are objects, so that a slip in one is found.
-const COLLECTIONS_MEMBERS: &[&str] = &[
-    "collections.each",
-    "collections.get",
-    "collections.remove",
-    "collections.set",
-];
 
 /// Memories that one step may have at once: the runtime's few, and as many as one adaptor's store may have. The pool
 /// holds that for every step, so that no adaptor can take a neighbour's place in it.
@@ -83,7 +67,7 @@ pub struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) runtime: ExpressionPre<RuntimeImports>,
     pub(crate) places: Semaphore,
-    compiler: CompilerPre<Limiter>,
+    pub(crate) compiler: CompilerPre<Limiter>,
     linkers: Linkers,
     code: CodeCache,
     _ticker: Ticker,
@@ -147,133 +131,6 @@ impl Sandbox {
     /// The adaptors that need no file: name and bytes.
     pub fn built_in_adaptors() -> &'static [(&'static str, &'static [u8])] {
         guests::ADAPTORS
-    }
-
-    /// Compiles an expression. `name` appears in stack traces.
-    ///
-    /// # Errors
-    /// Every problem found, by position in the source.
-    pub async fn load_job(
-        &self,
-        name: &str,
-        source: &str,
-        adaptor: Option<Arc<Adaptor>>,
-    ) -> Result<CompiledJob, Vec<JobProblem>> {
-        let meter = Meter::new(load_limits());
-        let work = Metered::new(
-            Arc::clone(&meter),
-            self.compile_job(name, source, adaptor, Arc::clone(&meter)),
-        );
-        match tokio::time::timeout(meter.limits().wall_time, work).await {
-            Ok(result) => result,
-            Err(_) => Err(vec![whole_job("the expression takes too long to compile")]),
-        }
-    }
-
-    async fn compile_job(
-        &self,
-        name: &str,
-        source: &str,
-        adaptor: Option<Arc<Adaptor>>,
-        meter: Arc<Meter>,
-    ) -> Result<CompiledJob, Vec<JobProblem>> {
-        let met = Arc::clone(&meter);
-        let broken = |error: wasmtime::Error| {
-            vec![whole_job(&format!(
-                "the expression cannot be compiled: {}",
-                trap_reason(&error, met.hit())
-            ))]
-        };
-        let names = adaptor.iter().flat_map(|adaptor| adaptor.names());
-        let known = COMMON_OPERATIONS
-            .iter()
-            .chain(COLLECTIONS_MEMBERS)
-            .map(|name| (*name).to_owned())
-            .chain(names)
-            .collect();
-        let mut compiler_store =
-            store(&self.engine, Limiter(Arc::clone(&meter)), |limiter| limiter);
-        let compiler = self
-            .compiler
-            .instantiate_async(&mut compiler_store)
-            .await
-            .map_err(broken)?;
-        let answer = compiler
-            .fonio_compiler_compile()
-            .call_compile(&mut compiler_store, source, &Options { known })
-            .await
-            .map_err(broken)?;
-        let compiled = answer.map_err(|problems| {
-            problems
-                .into_iter()
-                .map(JobProblem::from)
-                .collect::<Vec<_>>()
-        })?;
-        let package = adaptor.as_deref().and_then(Adaptor::package);
-        let bytecode = self
-            .bytecode(package, name, &compiled.module, meter)
-            .await
-            .map_err(broken)?
-            .map_err(|problem| {
-                let (line, column) = problem.at.map_or((1, 1), |at| {
-                    source_position(&compiled.shifts, at.line, at.column)
-                });
-                vec![JobProblem {
-                    message: problem.message,
-                    line,
-                    column,
-                    help: None,
-                }]
-            })?;
-        let warnings = compiled
-            .warnings
-            .into_iter()
-            .map(JobProblem::from)
-            .collect();
-        Ok(CompiledJob {
-            module: compiled.module,
-            bytecode,
-            shifts: compiled.shifts,
-            adaptor,
-            warnings,
-        })
-    }
-
-    /// Bytecode fits the runtime that made it: of a job that uses a package, the package's own.
-    async fn bytecode(
-        &self,
-        package: Option<&PackageCode>,
-        name: &str,
-        module: &str,
-        meter: Arc<Meter>,
-    ) -> wasmtime::Result<Result<Vec<u8>, Problem>> {
-        if let Some(package) = package {
-            let nowhere = StepOutside::nothing();
-            let (mut store, _) = package.store(
-                &self.engine,
-                meter,
-                StepLog::new(0),
-                nowhere,
-                StepCollections::default(),
-            );
-            let runtime = package.runtime.instantiate_async(&mut store).await?;
-            let engine = runtime.fonio_expression_engine();
-            return engine.call_compile(&mut store, name, module).await;
-        }
-        let imports = RuntimeImports::new(meter, StepLog::new(0), None);
-        let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
-        let runtime = self.runtime.instantiate_async(&mut store).await?;
-        let engine = runtime.fonio_expression_engine();
-        engine.call_compile(&mut store, name, module).await
-    }
-}
-
-fn whole_job(message: &str) -> JobProblem {
-    JobProblem {
-        message: message.to_owned(),
-        line: 1,
-        column: 1,
-        help: None,
     }
 }
 

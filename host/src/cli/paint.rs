@@ -2,7 +2,7 @@
 
 use anstream::{eprint, eprintln};
 use anstyle::{AnsiColor, Style};
-use fonio_project::{Problem, Severity};
+use fonio_project::{Problem, Severity, printable};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -40,12 +40,12 @@ pub(crate) fn start_tracing() {
 
 /// Why a command failed.
 pub(crate) fn error(said: &str) {
-    eprintln!("{RED}error{RED:#}{BOLD}:{BOLD:#} {said}");
+    eprintln!("{RED}error{RED:#}{BOLD}:{BOLD:#} {}", printable(said));
 }
 
 /// Something that happened, in a line.
 pub(crate) fn event(what: &str, detail: &str) {
-    eprintln!("{GREEN}{what:>12}{GREEN:#} {detail}");
+    eprintln!("{GREEN}{what:>12}{GREEN:#} {}", printable(detail));
 }
 
 /// A line of a job's log.

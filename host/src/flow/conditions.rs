@@ -9,10 +9,6 @@ use fonio_sandbox::{
 };
 use serde_json::json;
 
-/// A condition sees the state and the name of the step before, as in OpenFn's runtime, and no operation.
-const BEFORE: &str = "export default [({ state, upstreamStepId }) => ({ holds: Boolean((";
-const AFTER: &str = "\n)) })];";
-
 /// The conditions of a project, by their source.
 #[derive(Debug, Default)]
 pub struct Conditions(BTreeMap<String, Result<Arc<CompiledJob>, String>>);
@@ -30,17 +26,17 @@ impl Conditions {
             let source = &expression.source;
             let code = match old.and_then(|old| old.0.get(source)) {
                 Some(Ok(code)) => Ok(Arc::clone(code)),
-                _ => sandbox
-                    .load_job("condition", &wrapped(source), None)
-                    .await
-                    .map(Arc::new),
+                _ => sandbox.load_condition(source).await.map(Arc::new),
             };
+            let mut tell = |found: &[JobProblem], severity| {
+                let found = found.iter();
+                problems.extend(found.map(|problem| at_edge(edge, expression, problem, severity)));
+            };
+            if let Ok(code) = &code {
+                tell(&code.warnings, Severity::Warning);
+            }
             let code = code.map_err(|found| {
-                problems.extend(
-                    found
-                        .iter()
-                        .map(|problem| at_edge(edge, expression, problem)),
-                );
+                tell(&found, Severity::Error);
                 let said: Vec<&str> = found
                     .iter()
                     .map(|problem| problem.message.as_str())
@@ -64,8 +60,9 @@ impl Conditions {
         state: &str,
         upstream: &str,
     ) -> Result<bool, StepFailure> {
-        let wrong = |said: String| {
-            let (line, column) = condition.position(1, 1);
+        let wrong = |said: String, at: Option<(u32, u32)>| {
+            let (line, column) = at.unwrap_or((1, 1));
+            let (line, column) = condition.position(line, column);
             let said = format!(
                 "the condition `{}`: {said}\n  --> {}:{line}:{column}",
                 condition.source.trim(),
@@ -75,8 +72,8 @@ impl Conditions {
         };
         let code = match self.0.get(&condition.source) {
             Some(Ok(code)) => Arc::clone(code),
-            Some(Err(said)) => return Err(wrong(said.clone())),
-            None => return Err(wrong("it was not loaded".to_owned())),
+            Some(Err(said)) => return Err(wrong(said.clone(), None)),
+            None => return Err(wrong("it was not loaded".to_owned(), None)),
         };
         let request = StepRequest {
             job: code,
@@ -92,17 +89,12 @@ impl Conditions {
         match sandbox.run(request).await.result {
             Ok(answer) => Ok(answer == r#"{"holds":true}"#),
             Err(failure) if failure.kind == FailureKind::Job => {
-                Err(wrong(format!("{}: {}", failure.name, failure.message)))
+                let said = format!("{}: {}", failure.name, failure.message);
+                Err(wrong(said, failure.position))
             }
             Err(failure) => Err(failure),
         }
     }
-}
-
-/// A semicolon at the end is no harm in a condition that stands alone, and would be one inside brackets.
-fn wrapped(source: &str) -> String {
-    let expression = source.trim_end().trim_end_matches(';');
-    format!("{BEFORE}{expression}{AFTER}")
 }
 
 fn in_javascript(project: &Project) -> impl Iterator<Item = (&Edge, &Expression)> {
@@ -116,29 +108,20 @@ fn in_javascript(project: &Project) -> impl Iterator<Item = (&Edge, &Expression)
     })
 }
 
-fn at_edge(edge: &Edge, expression: &Expression, problem: &JobProblem) -> Problem {
-    let before = if problem.line == 1 {
-        BEFORE.chars().count()
-    } else {
-        0
-    };
-    let column = problem
-        .column
-        .saturating_sub(u32::try_from(before).unwrap_or(0))
-        .max(1);
-    // A bracket that is missing is found behind the end of what was written.
-    let lines = u32::try_from(expression.source.lines().count())
-        .unwrap_or(u32::MAX)
-        .max(1);
-    let line = problem.line.min(lines);
-    let (file_line, file_column) = expression.position(line, column);
+fn at_edge(
+    edge: &Edge,
+    expression: &Expression,
+    problem: &JobProblem,
+    severity: Severity,
+) -> Problem {
+    let (line, column) = expression.position(problem.line, problem.column);
     Problem {
-        severity: Severity::Error,
+        severity,
         file: expression.file.clone(),
-        line: file_line,
-        column: file_column,
+        line,
+        column,
         message: format!("condition of the edge to {}: {}", edge.to, problem.message),
-        help: problem.help.clone(),
-        source_line: expression.file_line(line, column),
+        help: problem.help_at(|line, column| expression.position(line, column)),
+        source_line: expression.file_line(problem.line, problem.column),
     }
 }

@@ -3,6 +3,8 @@
 use fonio_sandbox::{FailureKind, StepFailure};
 use serde_json::{Value, json};
 
+use crate::authored::{Authored, Place};
+
 /// How bad an error is: whether the run goes on after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,8 +39,9 @@ pub fn classify(failure: &StepFailure) -> (&'static str, Severity) {
     }
 }
 
-/// The error under `state.errors.<job>`: OpenFn's fields, and beside them what we know more.
-pub fn in_state(failure: &StepFailure) -> Value {
+/// The error under `state.errors.<job>`: OpenFn's fields, and beside them what we know more. Its `pos` counts in the job's
+/// expression, as in OpenFn, where scripts look it up in the job's own text; `place` is the same in the author's file.
+pub fn in_state(failure: &StepFailure, authored: Authored<'_>) -> Value {
     let (name, severity) = classify(failure);
     let subtyped = matches!(name, "RuntimeError" | "RuntimeCrash" | "SecurityError");
     let message = if subtyped && failure.kind == FailureKind::Job {
@@ -62,12 +65,20 @@ pub fn in_state(failure: &StepFailure) -> Value {
     }
     if let Some((line, column)) = failure.position {
         error["pos"] = json!({ "line": line, "column": column });
+        let Place {
+            file, line, column, ..
+        } = authored.place(line, column);
+        error["place"] = json!({ "file": file, "line": line, "column": column });
     }
     error
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use fonio_project::Expression;
+
     use super::*;
 
     #[test]
@@ -85,14 +96,16 @@ mod tests {
 
     #[test]
     fn an_error_of_the_language_names_itself_in_its_message() {
+        let expression = Expression::from_file(Path::new("jobs/a.js"), "fn(s => s)".to_owned());
+        let authored = Authored::of(&expression);
         let failure = StepFailure::new(FailureKind::Job, "TypeError", "x is not a function");
-        let error = in_state(&failure);
+        let error = in_state(&failure, authored);
         assert_eq!(error["message"], "TypeError: x is not a function");
         assert_eq!(
             (&error["severity"], &error["subtype"]),
             (&json!("fail"), &json!("TypeError"))
         );
         let failure = StepFailure::new(FailureKind::Job, "Error", "no such patient");
-        assert_eq!(in_state(&failure)["message"], "no such patient");
+        assert_eq!(in_state(&failure, authored)["message"], "no such patient");
     }
 }

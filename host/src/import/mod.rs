@@ -124,16 +124,22 @@ impl Import {
         let bundle_bytes = bundle::checked_size(&bundle, &installed)?;
         let size = format!("{} KB of JavaScript", bundle_bytes / 1000);
         progress("Loading", &size);
-        let (snapshot, exports) =
+        let snapshot =
             snapshot_package(program, &bundle)
                 .await
                 .map_err(|reason| ImportError::Load {
                     package: title.clone(),
                     reason,
                 })?;
-        let package = describe::describe(&installed, exports);
+        for (name, why) in &snapshot.skipped {
+            progress(
+                "Skipping",
+                &format!("`{name}`, which cannot be read: {why}"),
+            );
+        }
+        let package = describe::describe(&installed, snapshot.exports);
         let wasm = package
-            .write(snapshot)
+            .write(snapshot.wasm)
             .map_err(|error| ImportError::Tool(error.to_string()))?;
         Ok(Imported {
             wasm,

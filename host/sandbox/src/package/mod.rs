@@ -16,7 +16,7 @@ mod snapshot;
 mod step;
 
 pub use exports::{Export, Exports};
-pub use snapshot::{SnapshotError, snapshot_package, snapshot_package_here};
+pub use snapshot::{Snapshot, SnapshotError, snapshot_package, snapshot_package_here};
 pub(crate) use step::{PackageCode, PackageState, link_package};
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
 //! From a bundle to a runtime that has it loaded, in a child process: the bundle is a stranger's program.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -24,16 +25,23 @@ pub enum SnapshotError {
     File(#[from] std::io::Error),
 }
 
+/// What came of loading a package.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The component.
+    pub wasm: Vec<u8>,
+    /// The names that the package exports.
+    pub exports: Exports,
+    /// Those that it exports and that cannot be read, with the reason.
+    pub skipped: BTreeMap<String, String>,
+}
+
 /// Loads a bundle (one ES module that exports the package as `adaptor` and imports nothing but `fonio:host`) into the
-/// runtime for packages, in a child started as `PROGRAM snapshot-package BUNDLE OUT`, and gives the component and the
-/// names that the package exports.
+/// runtime for packages, in a child started as `PROGRAM snapshot-package BUNDLE OUT`.
 ///
 /// # Errors
 /// When the bundle does not load within the limits of the child: 4 GiB of memory and 300 s of CPU time.
-pub async fn snapshot_package(
-    program: &Path,
-    bundle: &Path,
-) -> Result<(Vec<u8>, Exports), SnapshotError> {
+pub async fn snapshot_package(program: &Path, bundle: &Path) -> Result<Snapshot, SnapshotError> {
     let output = tempfile::Builder::new().suffix(".wasm").tempfile()?;
     let arguments = [
         "snapshot-package".as_ref(),
@@ -43,12 +51,23 @@ pub async fn snapshot_package(
     let said = run_child(program, &arguments)
         .await
         .map_err(SnapshotError::Load)?;
-    let exports = serde_json::from_str(&said)
+    let Loaded { exports, skipped } = serde_json::from_str(&said)
         .map_err(|error| SnapshotError::Load(format!("its exports cannot be read: {error}")))?;
-    Ok((fs::read(output.path())?, exports))
+    Ok(Snapshot {
+        wasm: fs::read(output.path())?,
+        exports,
+        skipped,
+    })
 }
 
-/// The child's main: writes the component to `output` and gives the exports as JSON, for standard output.
+/// As the runtime tells it.
+#[derive(serde::Deserialize)]
+struct Loaded {
+    exports: Exports,
+    skipped: BTreeMap<String, String>,
+}
+
+/// The child's main: writes the component to `output` and gives the names of exports as JSON, for standard output.
 ///
 /// # Errors
 /// When the bundle does not load. The error is for the parent to show.

@@ -221,6 +221,11 @@ impl Log {
         } else {
             const BLUE: Style = AnsiColor::Blue.on_default();
             let (sign, style) = kind.sign();
+            // A job writes its lines as it likes; all else tells of names.
+            let said = match by {
+                Component::Job => said.to_owned(),
+                _ => fonio_project::printable(said),
+            };
             format!(
                 "{BLUE}[{}]{BLUE:#} {style}{sign}{style:#} {said}",
                 by.name()

@@ -409,7 +409,7 @@ fn problem(file: &Path, source: &str, found: &JobProblem, severity: Severity) ->
         line: found.line,
         column: found.column,
         message: found.message.clone(),
-        help: found.help.clone(),
+        help: found.help_at(|line, column| (line, column)),
         source_line: source
             .lines()
             .nth(found.line as usize - 1)
