@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::content::{self, Headers};
+
 /// Far above anything that answers at all.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -14,8 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Names in lower case, in order.
-    pub headers: Vec<(String, String)>,
+    /// What it says beside the body.
+    pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -23,21 +25,18 @@ pub struct Response {
 impl Response {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.get(name)
     }
 
     /// The body as text.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        content::text(&self.body)
     }
 
     /// The body as JSON.
+    #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+        content::json(&self.body)
     }
 
     /// The `detail` of a problem, after checking that this is one with this status.
@@ -99,10 +98,10 @@ fn parse(bytes: &[u8]) -> Option<Response> {
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let headers = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
+    let mut headers = Headers::default();
+    for line in lines {
+        headers.read(line);
+    }
     Some(Response {
         status,
         headers,

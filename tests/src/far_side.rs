@@ -8,6 +8,8 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::content::{self, Headers};
+
 /// A running server. Its threads end with the test.
 #[derive(Debug)]
 pub struct FarSide {
@@ -28,8 +30,8 @@ pub struct Received {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Names in lower case, in order.
-    pub headers: Vec<(String, String)>,
+    /// What it says beside the body.
+    pub headers: Headers,
     /// The body, without any chunking.
     pub body: Vec<u8>,
 }
@@ -133,22 +135,18 @@ impl FarSide {
 impl Received {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.get(name)
     }
 
     /// The body as text.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        content::text(&self.body)
     }
 
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("not JSON ({error}): {}", self.text()))
+        content::json(&self.body)
     }
 }
 
@@ -249,14 +247,8 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> io::Result<Received> {
     let mut words = first.split(' ');
     let mut word = || words.next().unwrap_or_default().to_owned();
     let (method, target) = (word(), word());
-    let mut headers = Vec::new();
-    loop {
-        let line = read_line(reader)?;
-        let Some((name, value)) = line.split_once(':') else {
-            break;
-        };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
+    let mut headers = Headers::default();
+    while headers.read(&read_line(reader)?) {}
     let mut request = Received {
         method,
         target,

@@ -195,9 +195,16 @@ impl Host {
 
     /// Kills it without warning, as a power cut does, and starts it again on the same files.
     #[must_use]
-    pub fn killed_and_restarted(mut self) -> Host {
+    pub fn killed_and_restarted(self) -> Host {
+        self.killed_and_restarted_after(|| ())
+    }
+
+    /// Kills it without warning, lets `meanwhile` happen while it is down, and starts it again on the same files.
+    #[must_use]
+    pub fn killed_and_restarted_after(mut self, meanwhile: impl FnOnce()) -> Host {
         self.child.kill().expect("the host can be killed");
         self.child.wait().expect("the host ends");
+        meanwhile();
         self.start_again();
         self
     }

@@ -14,6 +14,7 @@
 pub mod authoring;
 mod client;
 pub mod component;
+mod content;
 pub mod evil;
 mod far_side;
 mod host;
@@ -27,6 +28,7 @@ mod runs;
 mod wait;
 
 pub use client::{Response, request};
+pub use content::Headers;
 pub use far_side::{Answer, FarSide, Gate, Received};
 pub use host::Host;
 pub use imports::Package;

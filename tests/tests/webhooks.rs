@@ -158,7 +158,33 @@ fn a_webhook_keeps_the_address_that_it_had_in_openfn() {
         &format!("enabled: true, openfn: {{ uuid: {uuid} }}"),
         "fn(s => s)",
     ));
-    assert_eq!(post(&host, &format!("/i/{uuid}"), &json!({})).status, 200);
+    let address = format!("/i/{uuid}");
+    assert_eq!(post(&host, &address, &json!({})).status, 200);
+    assert_eq!(host.project_as_served()["triggers"][0]["path"], *address);
+    let told = format!("POST http://{}{address}", host.address());
+    wait_for("the start to tell of it", || {
+        host.said().contains(&told).then_some(())
+    });
+}
+
+#[test]
+fn an_address_that_is_shown_is_one_that_exists() {
+    let yaml = "id: clinic\nname: clinic\nschema_version: '4.0'\nworkflows:\n  - id: 'visites été'\n    name: V\n    start: in\n    \
+                steps:\n      - { id: in, type: webhook, enabled: true, next: job }\n      - { id: job, adaptor: common, expression: none }\n";
+    let host = Host::serving(Project::new().file("project.yaml", yaml));
+    let served = host.project_as_served();
+    let address = served["triggers"][0]["path"].as_str().expect("an address");
+    assert_eq!(host.get(address).status, 200, "{served}");
+}
+
+#[test]
+fn whoever_asks_for_a_webhook_that_is_not_there_is_told_where_they_are_shown_and_of_none() {
+    let host = Host::serving(project("enabled: true", "fn(s => s)"));
+    for said in [host.get("/i/nope"), post(&host, "/i/nope", &json!({}))] {
+        let said = said.problem(404);
+        assert!(said.contains("the page at /"), "{said}");
+        assert!(!said.contains("intake"), "{said}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Workflows as OpenFn's runtime runs them: conditions, what follows a failure, several leaves, limits of their own.
 
-use fonio_tests::{Host, Program, Project, Run};
+use std::time::{Duration, Instant};
+
+use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, Run, wait_for};
 use serde_json::{Value, json};
 
 /// A project of one workflow `flow` that a webhook starts; `steps` are the lines of its steps in YAML, each a flow map.
@@ -22,13 +24,10 @@ fn flow_with(options: &str, next_of_hook: &str, steps: &[&str]) -> Project {
     )
 }
 
+const JSON: (&str, &str) = ("content-type", "application/json");
+
 fn posted(host: &Host, body: &Value) -> Run {
-    let reply = host.send(
-        "POST",
-        "/i/flow",
-        &[("content-type", "application/json")],
-        body.to_string().as_bytes(),
-    );
+    let reply = host.send("POST", "/i/flow", &[JSON], body.to_string().as_bytes());
     assert_eq!(reply.status, 200, "{}", reply.text());
     let mut runs = host.runs_done();
     runs.pop().expect("it started a run")
@@ -266,6 +265,53 @@ fn a_workflow_has_a_timeout_for_the_whole_run() {
         "the run took longer than the 300ms that the workflow flow has",
     );
     assert_eq!(run.steps[1].error["code"], "timeout");
+}
+
+#[test]
+fn the_time_while_the_host_is_down_is_not_the_runs() {
+    let gate = Gate::default();
+    let at_gate = gate.clone();
+    let far_side = FarSide::answering(move |_| {
+        at_gate.pass();
+        Answer::json(&json!({}))
+    });
+    let timeout = Duration::from_secs(5);
+    let options = format!("    options: {{ timeout: {} }}\n", timeout.as_millis());
+    let asks = format!(
+        "id: b, adaptor: http, expression: \"get('{}')\"",
+        far_side.url("/x")
+    );
+    let project = flow_with(
+        &options,
+        "a",
+        &[
+            "id: a, adaptor: common, expression: none, next: { b: always }",
+            &asks,
+        ],
+    );
+    let host = Host::serving(project.file("fonio.toml", far_side.granted()));
+    let posted = Instant::now();
+    let reply = host.send("POST", "/i/flow", &[JSON], b"{}");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let in_flight = |times: usize| {
+        wait_for("the step to be in flight", || {
+            (far_side.received().len() == times).then_some(())
+        });
+    };
+    in_flight(1);
+    let host = host.killed_and_restarted_after(|| {
+        wait_for("longer than the run may take", || {
+            (posted.elapsed() > timeout).then_some(())
+        });
+    });
+    in_flight(2);
+    gate.open();
+    let runs = host.runs_done();
+    assert_eq!(
+        (runs.len(), ran(&runs[0]), runs[0].status.as_str()),
+        (1, vec!["a", "b"], "succeeded"),
+        "{runs:#?}"
+    );
 }
 
 #[test]

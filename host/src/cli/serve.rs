@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{Exit, Failure, paint, sandbox};
 use crate::host::{Host, Reload};
-use crate::{reload, repeater, runner, server};
+use crate::{receiver, reload, repeater, runner, server};
 
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
 ///
@@ -188,10 +188,8 @@ fn announce_triggers(project: &Project, address: &str) {
     let enabled = project.triggers().filter(|(_, trigger)| trigger.enabled);
     let shown = enabled.filter_map(|(workflow, trigger)| match &trigger.kind {
         TriggerKind::Webhook(_) => {
-            let path = trigger
-                .uuid()
-                .map_or_else(|| format!("{}/{}", workflow.id, trigger.id), str::to_owned);
-            Some(("webhook", format!("POST http://{address}/i/{path}")))
+            let path = receiver::webhook_path(workflow, trigger);
+            Some(("webhook", format!("POST http://{address}{path}")))
         }
         TriggerKind::Cron { schedule, .. } => Some((
             "clock",

@@ -85,7 +85,7 @@ pub async fn parse(
             let data = form::multipart(&mime, body.clone()).await?;
             Ok(from_other(data, body, content_type))
         }
-        (_, "xml", _) | (_, _, Some("xml")) => {
+        _ if is_xml(&mime) => {
             let text = std::str::from_utf8(&body)
                 .map_err(|error| BodyError::Encoding(error.valid_up_to() + 1))?;
             let data = xml::parse(text)?;
@@ -93,6 +93,11 @@ pub async fn parse(
         }
         _ => Err(unsupported()),
     }
+}
+
+/// By its name, or by the suffix of one that says more.
+pub fn is_xml(mime: &Mime) -> bool {
+    mime.subtype() == "xml" || mime.suffix().is_some_and(|suffix| suffix == "xml")
 }
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();

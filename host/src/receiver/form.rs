@@ -9,7 +9,7 @@ use mime::Mime;
 use multer::Multipart;
 use serde_json::{Map, Value, json};
 
-use super::body::BodyError;
+use super::body::{BodyError, is_xml};
 use super::xml;
 
 /// Names may nest as web frameworks have it: `a[b]=1` is `{"a":{"b":"1"}}`, `a[]=1&a[]=2` is `{"a":["1","2"]}`.
@@ -94,14 +94,12 @@ pub async fn multipart(mime: &Mime, body: Bytes) -> Result<Value, BodyError> {
         }
         let name = part.name().unwrap_or_default().to_owned();
         let file_name = part.file_name().map(str::to_owned);
+        let says_xml = part.content_type().is_some_and(is_xml);
         let content_type = part
             .content_type()
             .map(|mime| mime.essence_str().to_owned());
         let bytes = part.bytes().await.map_err(invalid)?;
-        let is_xml = content_type
-            .as_deref()
-            .is_some_and(|kind| kind.ends_with("/xml") || kind.ends_with("+xml"));
-        match (is_xml || name == "xml_submission_file", file_name) {
+        match (says_xml || name == "xml_submission_file", file_name) {
             (true, _) => merge(&mut data, xml::parse(&text(&bytes))?),
             (false, None) => insert(
                 &mut data,

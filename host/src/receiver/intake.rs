@@ -73,7 +73,7 @@ fn too_large() -> Reply {
 
 fn no_room() -> Reply {
     let said = "as many large messages are on their way as there is room for; send again later";
-    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, said).header("retry-after", "10")
+    Reply::later(said)
 }
 
 fn silent() -> Reply {

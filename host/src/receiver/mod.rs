@@ -26,6 +26,7 @@ use crate::server::Reply;
 use body::{BodyError, Parsed};
 
 pub use intake::Intake;
+pub use webhook::path as webhook_path;
 
 /// `POST /inbox`.
 pub async fn inbox(host: &Host, request: Request<Incoming>) -> Reply {
@@ -130,16 +131,13 @@ impl Begun<'_> {
 }
 
 fn serving(host: &Host) -> Result<std::sync::Arc<Live>, Reply> {
-    let unavailable = |why: &str| {
-        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, why).header("retry-after", "10")
-    };
     if host.is_stopping() {
-        return Err(unavailable(
+        return Err(Reply::later(
             "the host is shutting down; nothing of this message was kept",
         ));
     }
     host.live().ok_or_else(|| {
-        unavailable(
+        Reply::later(
             "the project cannot be loaded, so nothing is accepted; GET /api/v1/project says why",
         )
     })
@@ -161,7 +159,7 @@ async fn parse(headers: &HeaderMap, bytes: Bytes, keys: &BTreeSet<&str>) -> Resu
 
 fn not_stored(error: &StoreError) -> Reply {
     let said = format!("the message was not accepted: {error}");
-    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said).header("retry-after", "10")
+    Reply::later(&said)
 }
 
 /// A place among those that wait for their runs before they are answered. They hold a connection each, and whoever does
@@ -171,7 +169,7 @@ fn place_to_wait(host: &Host) -> Result<SemaphorePermit<'_>, Reply> {
         let said = format!(
             "{WAITING_MAX} requests wait for their runs already, which is the most; nothing of this message was kept"
         );
-        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &said).header("retry-after", "10")
+        Reply::later(&said)
     })
 }
 

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use fonio_project::{Reply as When, Trigger, TriggerKind, Webhook, Workflow};
+use fonio_project::{Project, Reply as When, Trigger, TriggerKind, Webhook, Workflow};
 use fonio_store::{RunId, RunOutcome, RunStatus, StepStatus};
 use http::request::Parts;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::{intake, message, not_stored, outcome, parse, place_to_wait, serving};
@@ -28,21 +29,35 @@ const KEPT_BACK: &[&str] = &[
     "x-api-key",
 ];
 
+/// What stands in a path as it is: the unreserved characters of RFC 3986.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The address of a webhook, wherever one is shown: by the id that it had in OpenFn, where its senders know it by that, else
+/// by its workflow's and its own.
+pub fn path(workflow: &Workflow, trigger: &Trigger) -> String {
+    let plain = |id| utf8_percent_encode(id, PLAIN);
+    match trigger.uuid() {
+        Some(uuid) => format!("/i/{}", plain(uuid)),
+        None => format!("/i/{}/{}", plain(&workflow.id), plain(&trigger.id)),
+    }
+}
+
 /// `GET`: whether there is such a webhook.
 pub fn look(host: &Host, address: &str) -> Reply {
     let live = match serving(host) {
         Ok(live) => live,
         Err(refusal) => return refusal,
     };
-    match live.project.webhook(address) {
-        Some(found) => match usable(found) {
-            Ok(_) => {
-                let message = "This webhook takes messages: send them by POST.";
-                Reply::json(StatusCode::OK, &json!({ "message": message }))
-            }
-            Err(refusal) => refusal,
-        },
-        None => not_found(address),
+    match usable(&live.project, address) {
+        Ok(_) => {
+            let message = "This webhook takes messages: send them by POST.";
+            Reply::json(StatusCode::OK, &json!({ "message": message }))
+        }
+        Err(refusal) => refusal,
     }
 }
 
@@ -53,11 +68,7 @@ pub async fn receive(
     request: Request<Incoming>,
 ) -> Result<Reply, Reply> {
     let live = serving(host)?;
-    let found = live
-        .project
-        .webhook(address)
-        .ok_or_else(|| not_found(address))?;
-    let (workflow, trigger, webhook) = usable(found)?;
+    let (workflow, trigger, webhook) = usable(&live.project, address)?;
     let _place = match webhook.reply {
         When::AfterCompletion => Some(place_to_wait(host)?),
         When::BeforeStart => None,
@@ -98,17 +109,24 @@ pub async fn receive(
         .header("x-meta-run-id", &id))
 }
 
+/// Whoever asks for what is not there may be a stranger, and learns no address.
 fn not_found(address: &str) -> Reply {
-    let said = format!("the project has no webhook {address}");
+    let said = format!(
+        "the project has no webhook {address}; the page at / shows the address of each, /i/<workflow>/<trigger> for one"
+    );
     Reply::problem(StatusCode::NOT_FOUND, &said)
 }
 
 type Usable<'p> = (&'p Workflow, &'p Trigger, &'p Webhook);
 
-fn usable<'p>((workflow, trigger): (&'p Workflow, &'p Trigger)) -> Result<Usable<'p>, Reply> {
-    let TriggerKind::Webhook(webhook) = &trigger.kind else {
-        return Err(not_found(&trigger.id));
-    };
+fn usable<'p>(project: &'p Project, address: &str) -> Result<Usable<'p>, Reply> {
+    let found = project
+        .webhook(address)
+        .and_then(|(workflow, trigger)| match &trigger.kind {
+            TriggerKind::Webhook(webhook) => Some((workflow, trigger, webhook)),
+            _ => None,
+        });
+    let (workflow, trigger, webhook) = found.ok_or_else(|| not_found(address))?;
     if !trigger.enabled {
         let said = format!(
             "the webhook of {} is disabled (`enabled: false`)",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Reply;
 use crate::flow::id_of;
 use crate::host::Host;
+use crate::receiver::webhook_path;
 
 /// Runs or messages in one answer unless `limit` asks for fewer or more.
 const ROWS_DEFAULT: usize = 50;
@@ -69,7 +70,7 @@ fn project(host: &Host) -> Value {
             }
             TriggerKind::Webhook(_) => {
                 shown["type"] = "webhook".into();
-                shown["path"] = format!("/i/{}/{}", workflow.id, trigger.id).into();
+                shown["path"] = webhook_path(workflow, trigger).into();
             }
             TriggerKind::Kafka { .. } => shown["type"] = "kafka".into(),
         }

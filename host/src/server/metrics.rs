@@ -95,13 +95,13 @@ pub async fn show(host: &Host) -> Reply {
         "fonio_steps_queued",
         "gauge",
         "Steps that wait.",
-        host.store.queued(),
+        counts.steps_queued,
     );
     metric(
         "fonio_steps_running",
         "gauge",
         "Steps that run.",
-        host.store.running(),
+        counts.steps_running,
     );
     Reply::text("text/plain; version=0.0.4; charset=utf-8", text)
 }

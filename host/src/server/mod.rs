@@ -1,6 +1,6 @@
 //! The doors: one HTTP/1.1 listener, its routes, and its shutdown.
 //!
-//! `/inbox` is [`crate::receiver`]; `/api/v1` is [`api`]; `/metrics` is [`metrics`]; `/` is the page in `console/`.
+//! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`]; `/metrics` is [`metrics`]; `/` is the page in `console/`.
 
 mod api;
 mod metrics;
@@ -114,11 +114,13 @@ async fn route(host: &Host, request: Request<Incoming>) -> Response<Body> {
         }
         (&Method::GET, _) => Reply::problem(
             StatusCode::NOT_FOUND,
-            "there is nothing here; POST messages to /inbox, and see / for what runs",
+            "there is nothing here; POST messages to /inbox or to a webhook at /i/…; the page at / shows what there is",
         ),
         (method, _) => Reply::problem(
             StatusCode::NOT_FOUND,
-            &format!("there is nothing here to {method}; POST messages to /inbox"),
+            &format!(
+                "there is nothing here to {method}; POST messages to /inbox or to a webhook at /i/…"
+            ),
         ),
     };
     reply.finish()

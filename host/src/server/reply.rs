@@ -51,6 +51,11 @@ impl Reply {
         Reply::new(status, "application/problem+json", body.to_string())
     }
 
+    /// An error that passes: nothing was kept, and the sender may try again in 10 s.
+    pub fn later(detail: &str) -> Reply {
+        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).header("retry-after", "10")
+    }
+
     /// Plain text of a stated type.
     pub fn text(content_type: &'static str, body: String) -> Reply {
         Reply::new(StatusCode::OK, content_type, body)

@@ -1,6 +1,6 @@
 //! A message comes in: it and the first step of each workflow it meets become durable together.
 
-use crate::change::{Change, Failure, Writing};
+use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::MessageId;
 use crate::model::{Accepted, NewMessage, NewRun};
@@ -16,7 +16,6 @@ impl Change for Accept {
     type Answer = Accepted;
 
     fn weight(&self) -> usize {
-        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         self.message.body.len() + len(&self.message.raw) + len(&self.message.request)
     }
 

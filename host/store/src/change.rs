@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::model::{NewRun, RunStatus};
 use crate::queue::Queue;
+use crate::queued::QueuedInput;
 
 /// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
 pub(crate) trait Change: Send + 'static {
@@ -17,6 +18,11 @@ pub(crate) trait Change: Send + 'static {
 
     /// Writes it. May refuse only before it has written anything.
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Self::Answer, Failure>;
+}
+
+/// What an optional part of a change adds to its weight.
+pub(crate) fn len(bytes: &Option<Vec<u8>>) -> usize {
+    bytes.as_ref().map_or(0, Vec::len)
 }
 
 /// Why a change was not applied.
@@ -50,35 +56,6 @@ pub(crate) struct Writing<'a> {
     pub(crate) queue_max: u64,
     pub(crate) next_step: &'a mut StepId,
     pub(crate) effects: &'a mut Effects,
-}
-
-/// What a queued step starts from.
-#[derive(Clone, Copy)]
-pub(crate) enum QueuedInput {
-    Message(MessageId),
-    Dataclip(DataclipId),
-    Nothing,
-}
-
-impl QueuedInput {
-    fn columns(self) -> (Option<MessageId>, Option<DataclipId>) {
-        match self {
-            QueuedInput::Message(message) => (Some(message), None),
-            QueuedInput::Dataclip(dataclip) => (None, Some(dataclip)),
-            QueuedInput::Nothing => (None, None),
-        }
-    }
-
-    pub(crate) fn of_columns(
-        message: Option<MessageId>,
-        dataclip: Option<DataclipId>,
-    ) -> QueuedInput {
-        match (message, dataclip) {
-            (Some(message), _) => QueuedInput::Message(message),
-            (None, Some(dataclip)) => QueuedInput::Dataclip(dataclip),
-            (None, None) => QueuedInput::Nothing,
-        }
-    }
 }
 
 impl Writing<'_> {
@@ -119,11 +96,7 @@ impl Writing<'_> {
             ))?;
         let run = RunId(self.conn.last_insert_rowid());
         for (at, first) in new.first.iter().enumerate() {
-            let input = match (first.input, message) {
-                (Some(dataclip), _) => QueuedInput::Dataclip(dataclip),
-                (None, Some(message)) => QueuedInput::Message(message),
-                (None, None) => QueuedInput::Nothing,
-            };
+            let input = QueuedInput::of(message, first.input);
             if at == 0 {
                 self.enqueue(run, &first.job, input)?;
             } else {

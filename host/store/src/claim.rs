@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
-use crate::change::QueuedInput;
 use crate::ids::StepId;
 use crate::model::{ClaimedStep, StepInput};
 use crate::queue::Queue;
+use crate::queued::{AFTER_QUEUE_COLUMNS, QueuedInput, QueuedStep, queue_columns};
 
 /// 8 MiB: how much input one claim may bring into memory before it leaves the rest to the next.
 const CLAIM_MAX_BYTES: usize = 8 << 20;
@@ -73,36 +73,34 @@ fn waiting_steps(conn: &Connection, after: StepId, limit: usize) -> rusqlite::Re
 }
 
 fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep> {
-    conn.prepare_cached(
-        "SELECT q.run, q.job, q.attempts + 1, r.workflow, r.trigger, r.used_ms,
-                q.message, q.dataclip, m.body, m.request, d.body
-         FROM queue q
-         JOIN runs r ON r.id = q.run
-         LEFT JOIN messages m ON m.id = q.message
-         LEFT JOIN dataclips d ON d.id = q.dataclip
-         WHERE q.step = ?1",
-    )?
+    conn.prepare_cached(concat!(
+        "SELECT ",
+        queue_columns!(),
+        ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body
+         FROM queue
+         JOIN runs r ON r.id = queue.run
+         LEFT JOIN messages m ON m.id = queue.message
+         LEFT JOIN dataclips d ON d.id = queue.dataclip
+         WHERE queue.step = ?1"
+    ))?
     .query_row([step], |row| {
+        let queued = QueuedStep::of(row)?;
         Ok(ClaimedStep {
             step,
-            run: row.get(0)?,
-            job: row.get(1)?,
-            attempt: row.get(2)?,
-            workflow: row.get(3)?,
-            trigger: row.get(4)?,
-            run_used_ms: row.get(5)?,
-            input: input(row)?,
+            run: queued.run,
+            attempt: queued.attempt(),
+            input: match queued.input {
+                QueuedInput::Message(_) => StepInput::Message {
+                    body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
+                    request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+                },
+                QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?),
+                QueuedInput::Nothing => StepInput::Nothing,
+            },
+            workflow: row.get(AFTER_QUEUE_COLUMNS)?,
+            trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
+            run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
+            job: queued.job,
         })
-    })
-}
-
-fn input(row: &Row<'_>) -> rusqlite::Result<StepInput> {
-    Ok(match QueuedInput::of_columns(row.get(6)?, row.get(7)?) {
-        QueuedInput::Message(_) => StepInput::Message {
-            body: row.get(8)?,
-            request: row.get(9)?,
-        },
-        QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(10)?),
-        QueuedInput::Nothing => StepInput::Nothing,
     })
 }

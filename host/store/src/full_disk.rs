@@ -1,11 +1,15 @@
 //! Tests of a disk that is full, played by SQLite's own limit on the pages of a file.
 
+#[path = "../tests/common/mod.rs"]
+mod common;
+
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::lock::DirectoryLock;
-use crate::model::{FirstStep, NewMessage, NewRun, Next, RunStatus, Settlement, StepStatus};
+use crate::model::RunStatus;
 use crate::{Store, StoreError, StoreOptions, schema};
+use common::{message, run_of, success};
 
 /// 64 pages of 4 KiB are left: room for small messages, not for a megabyte.
 fn nearly_full() -> (TempDir, Store) {
@@ -22,38 +26,9 @@ fn nearly_full() -> (TempDir, Store) {
     (dir, store)
 }
 
-fn message(bytes: usize) -> NewMessage {
-    NewMessage {
-        source: "inbox".into(),
-        content_type: "application/json".into(),
-        body: vec![b'7'; bytes],
-        raw: None,
-        request: None,
-    }
-}
-
-fn first() -> Vec<NewRun> {
-    vec![NewRun {
-        workflow: "flow".into(),
-        trigger: "any".into(),
-        first: vec![FirstStep {
-            job: "a".into(),
-            input: None,
-        }],
-    }]
-}
-
-fn settlement(output: usize) -> Settlement {
-    Settlement {
-        status: StepStatus::Succeeded,
-        exit_code: 0,
-        error: None,
-        output: Some(vec![b'7'; output]),
-        log: Vec::new(),
-        next: Next::Jobs(vec!["b".into()]),
-        started_ms: 1,
-        finished_ms: 2,
-    }
+/// So many bytes of JSON.
+fn sevens(bytes: usize) -> String {
+    "7".repeat(bytes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +42,10 @@ async fn what_does_not_fit_is_refused_and_its_neighbours_are_stored() {
             (
                 large,
                 store
-                    .accept(message(if large { 1 << 20 } else { 20 }), first())
+                    .accept(
+                        message(&sevens(if large { 1 << 20 } else { 20 })),
+                        vec![run_of(&["a"])],
+                    )
                     .await,
             )
         });
@@ -100,12 +78,12 @@ async fn what_does_not_fit_is_refused_and_its_neighbours_are_stored() {
 async fn a_settlement_that_does_not_fit_leaves_the_step_claimed_and_the_run_as_it_was() {
     let (_dir, store) = nearly_full();
     let accepted = store
-        .accept(message(20), first())
+        .accept(message(&sevens(20)), vec![run_of(&["a"])])
         .await
         .expect("a small body fits");
     let step = store.claim(1).await.expect("a claim")[0].step;
 
-    let refused = store.settle(step, settlement(1 << 20)).await;
+    let refused = store.settle(step, success(&sevens(1 << 20), &["b"])).await;
     assert!(
         matches!(refused, Err(StoreError::DiskFull { .. })),
         "{refused:?}"
@@ -124,7 +102,7 @@ async fn a_settlement_that_does_not_fit_leaves_the_step_claimed_and_the_run_as_i
     assert_eq!(run.steps[0].output, None);
 
     let settled = store
-        .settle(step, settlement(20))
+        .settle(step, success(&sevens(20), &["b"]))
         .await
         .expect("a smaller state fits");
     assert_eq!(settled.run_status, RunStatus::Running);

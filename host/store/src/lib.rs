@@ -18,6 +18,10 @@
 //! - Memory does not grow with what is stored: the queue in memory is a window, bodies wait for the writer within
 //!   32 MiB, and every list has a limit.
 
+// The helpers of `tests/` are used inside too, and know the crate by its name.
+#[cfg(test)]
+extern crate self as fonio_store;
+
 mod accept;
 mod change;
 mod claim;
@@ -30,6 +34,7 @@ mod lock;
 mod model;
 mod pages;
 mod queue;
+mod queued;
 mod read;
 mod reader;
 mod resume;

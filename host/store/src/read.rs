@@ -10,6 +10,7 @@ use crate::model::{
     StepOutcome, StepState, StepStatus, StoredMessage,
 };
 use crate::queue::Queue;
+use crate::queued::{QueuedStep, queue_columns};
 
 pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Option<StoredMessage>> {
     conn.prepare_cached(
@@ -138,12 +139,19 @@ pub(crate) fn is_last_tick_open(conn: &Connection, clock: &str) -> rusqlite::Res
     .query_row([clock], |row| row.get(0))
 }
 
+/// What [`summary`] reads.
+macro_rules! summaries {
+    () => {
+        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs"
+    };
+}
+
 pub(crate) fn runs(conn: &Connection, filter: RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
     let before = filter.before.unwrap_or(RunId(i64::MAX));
-    conn.prepare_cached(
-        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs
-         WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-    )?
+    conn.prepare_cached(concat!(
+        summaries!(),
+        " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
+    ))?
     .query_map((before, filter.limit.min(RUNS_MAX) as i64), summary)?
     .collect()
 }
@@ -156,10 +164,7 @@ pub(crate) fn run(
     // One snapshot: otherwise a step settled between the reads would show twice or not at all.
     let snapshot = conn.unchecked_transaction()?;
     let run = snapshot
-        .prepare_cached(
-            "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs
-             WHERE id = ?1",
-        )?
+        .prepare_cached(concat!(summaries!(), " WHERE id = ?1"))?
         .query_row([id], summary)
         .optional()?;
     let Some(run) = run else { return Ok(None) };
@@ -292,26 +297,30 @@ fn settled_step(row: &Row<'_>, lines: &[u8]) -> rusqlite::Result<StepDetail> {
 
 /// Reads the whole queue: about 5 ms at 100,000 waiting steps, and only for a run that is open.
 fn open_steps(conn: &Connection, queue: &Queue, run: RunId) -> rusqlite::Result<Vec<StepDetail>> {
-    conn.prepare_cached(
-        "SELECT step, job, attempts, dataclip, claimed_ms FROM queue WHERE run = ?1 ORDER BY step LIMIT ?2",
-    )?
+    conn.prepare_cached(concat!(
+        "SELECT ",
+        queue_columns!(),
+        " FROM queue WHERE run = ?1 ORDER BY step LIMIT ?2"
+    ))?
     .query_map((run, RUN_STEPS_MAX as i64 + 1), |row| {
-        let id = row.get(0)?;
-        let (attempts, claimed_ms): (u32, Option<i64>) = (row.get(2)?, row.get(4)?);
-        let running = queue.is_running(id);
+        let queued = QueuedStep::of(row)?;
+        let (status, attempt) = if queue.is_running(queued.step) {
+            (StepState::Running, queued.attempt())
+        } else {
+            (StepState::Queued, queued.attempts)
+        };
         Ok(StepDetail {
-            id,
-            job: row.get(1)?,
-            status: if running { StepState::Running } else { StepState::Queued },
-            // The table learns of a claim a little later than the queue in memory.
-            attempt: attempts + u32::from(running && claimed_ms.is_none()),
+            id: queued.step,
+            status,
+            attempt,
             exit_code: None,
             error: None,
-            input: row.get(3)?,
+            input: queued.input.dataclip(),
             output: None,
-            started_ms: claimed_ms,
+            started_ms: queued.claimed_ms,
             finished_ms: None,
             log: Vec::new(),
+            job: queued.job,
         })
     })?
     .collect()

@@ -2,13 +2,14 @@
 
 use rusqlite::OptionalExtension;
 
-use crate::change::{Change, Failure, QueuedInput, Writing};
+use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
 use crate::model::{
     FINAL_STATE_MAX_BYTES, Next, RunStatus, STEPS_PER_RUN_MAX, Settled, Settlement, StepStatus,
     leaf_names,
 };
+use crate::queued::{QueuedInput, QueuedStep, queue_columns};
 
 /// A step to settle. The log is one row a step, encoded before the writer sees it.
 pub(crate) struct Settle {
@@ -17,29 +18,16 @@ pub(crate) struct Settle {
     pub(crate) log: Option<Vec<u8>>,
 }
 
-/// What the queue knew of the step.
-struct Claimed {
-    run: RunId,
-    job: String,
-    attempt: u32,
-    input: Option<DataclipId>,
-}
-
 impl Change for Settle {
     type Answer = Settled;
 
     fn weight(&self) -> usize {
-        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         len(&self.settlement.output) + len(&self.log)
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
-        let not_claimed = || Failure::Refused(StoreError::NotClaimed { step: self.step });
-        if !writing.queue.is_running(self.step) {
-            return Err(not_claimed());
-        }
         self.check(writing)?;
-        let claimed = self.leave_queue(writing)?.ok_or_else(not_claimed)?;
+        let claimed = self.leave_queue(writing)?;
         let output = match &self.settlement.output {
             Some(output) => Some(writing.add_dataclip(claimed.run, output)?),
             None => None,
@@ -57,8 +45,12 @@ impl Change for Settle {
 }
 
 impl Settle {
-    /// Refuses what would let a run grow without end. Nothing is written yet.
+    /// Refuses a step that is not claimed, and what would let a run grow without end. Nothing is written yet.
     fn check(&self, writing: &Writing<'_>) -> Result<(), Failure> {
+        let not_claimed = || Failure::Refused(StoreError::NotClaimed { step: self.step });
+        if !writing.queue.is_running(self.step) {
+            return Err(not_claimed());
+        }
         let (run, open, leaves, steps): (RunId, i64, i64, u64) = writing
             .conn
             .prepare_cached(
@@ -66,7 +58,10 @@ impl Settle {
             )?
             .query_row([self.step], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?.unsigned_abs()))
-            })?;
+            })
+            // Settled a moment ago, in this very transaction.
+            .optional()?
+            .ok_or_else(not_claimed)?;
         match &self.settlement.next {
             Next::Jobs(jobs) if steps + jobs.len() as u64 >= STEPS_PER_RUN_MAX => {
                 Err(Failure::Refused(StoreError::RunTooLong {
@@ -81,7 +76,7 @@ impl Settle {
                          WHERE s.run = ?1 AND s.leaf IS NOT NULL",
                     )?
                     .query_row([run], |row| row.get(0))?;
-                let own = self.settlement.output.as_ref().map_or(0, Vec::len) as u64;
+                let own = len(&self.settlement.output) as u64;
                 let bytes = stored.unsigned_abs() + own;
                 if bytes <= FINAL_STATE_MAX_BYTES {
                     return Ok(());
@@ -96,23 +91,20 @@ impl Settle {
         }
     }
 
-    fn leave_queue(&self, writing: &Writing<'_>) -> rusqlite::Result<Option<Claimed>> {
+    fn leave_queue(&self, writing: &Writing<'_>) -> rusqlite::Result<QueuedStep> {
         writing
             .conn
-            // A step that was quick is not yet marked as claimed, and its attempt not yet counted.
-            .prepare_cached(
-                "DELETE FROM queue WHERE step = ?1 RETURNING run, job, attempts + (claimed_ms IS NULL), dataclip",
-            )?
-            .query_row([self.step], |row| {
-                Ok(Claimed { run: row.get(0)?, job: row.get(1)?, attempt: row.get(2)?, input: row.get(3)? })
-            })
-            .optional()
+            .prepare_cached(concat!(
+                "DELETE FROM queue WHERE step = ?1 RETURNING ",
+                queue_columns!()
+            ))?
+            .query_row([self.step], QueuedStep::of)
     }
 
     fn record(
         &self,
         writing: &Writing<'_>,
-        claimed: &Claimed,
+        claimed: &QueuedStep,
         output: Option<DataclipId>,
     ) -> rusqlite::Result<()> {
         let Settlement {
@@ -135,10 +127,10 @@ impl Settle {
                 claimed.run,
                 &claimed.job,
                 status,
-                claimed.attempt,
+                claimed.attempt(),
                 exit_code,
                 error,
-                claimed.input,
+                claimed.input.dataclip(),
                 output,
                 started_ms,
                 finished_ms,
@@ -311,7 +303,7 @@ fn queue_longest_waiting(
         )?
         .query_row([run], |row| {
             let job: String = row.get(0)?;
-            Ok((job, QueuedInput::of_columns(row.get(1)?, row.get(2)?)))
+            Ok((job, QueuedInput::of(row.get(1)?, row.get(2)?)))
         })
         .optional()?;
     waiting

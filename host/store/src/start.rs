@@ -21,6 +21,21 @@ pub(crate) struct Tick {
     pub(crate) at_ms: i64,
 }
 
+impl Tick {
+    /// One that starts nothing leaves the run of the one before it in its place.
+    fn record(&self, writing: &Writing<'_>, run: Option<RunId>) -> rusqlite::Result<()> {
+        writing
+            .conn
+            .prepare_cached(
+                "INSERT INTO clocks (clock, tick_ms, tick_run) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (clock) DO UPDATE
+                 SET tick_ms = excluded.tick_ms, tick_run = coalesce(excluded.tick_run, tick_run)",
+            )?
+            .execute((&self.clock, self.at_ms, run))?;
+        Ok(())
+    }
+}
+
 impl Change for Start {
     type Answer = RunId;
 
@@ -34,13 +49,7 @@ impl Change for Start {
         }
         let run = writing.begin_run(&self.run, None, self.created_ms)?;
         if let Some(tick) = &self.tick {
-            writing
-                .conn
-                .prepare_cached(
-                    "INSERT INTO clocks (clock, tick_ms, tick_run) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (clock) DO UPDATE SET tick_ms = excluded.tick_ms, tick_run = excluded.tick_run",
-                )?
-                .execute((&tick.clock, tick.at_ms, run))?;
+            tick.record(writing, Some(run))?;
         }
         Ok(run)
     }
@@ -66,13 +75,6 @@ impl Change for RecordTick {
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
-        writing
-            .conn
-            .prepare_cached(
-                "INSERT INTO clocks (clock, tick_ms) VALUES (?1, ?2)
-                 ON CONFLICT (clock) DO UPDATE SET tick_ms = excluded.tick_ms",
-            )?
-            .execute((&self.0.clock, self.0.at_ms))?;
-        Ok(())
+        Ok(self.0.record(writing, None)?)
     }
 }

@@ -1,7 +1,7 @@
 //! Who waits for which run to finish.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -9,8 +9,10 @@ use crate::ids::RunId;
 
 /// Everyone who waits for a run. `None` once the store is closed.
 pub(crate) struct Waiters {
-    runs: Mutex<Option<HashMap<RunId, Vec<oneshot::Sender<()>>>>>,
+    runs: Mutex<Option<ByRun>>,
 }
+
+type ByRun = HashMap<RunId, Vec<oneshot::Sender<()>>>;
 
 impl Waiters {
     pub(crate) fn new() -> Waiters {
@@ -23,12 +25,7 @@ impl Waiters {
     /// To miss nothing, look whether the run has finished already *after* calling this.
     pub(crate) fn register(&self, run: RunId) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        if let Some(runs) = self
-            .runs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-        {
+        if let Some(runs) = self.runs().as_mut() {
             let waiting = runs.entry(run).or_default();
             waiting.retain(|other| !other.is_closed());
             waiting.push(sender);
@@ -38,11 +35,7 @@ impl Waiters {
 
     /// Drops what nobody waits for any more; whoever registered and found the run finished calls this.
     pub(crate) fn forget(&self, run: RunId) {
-        if let Some(runs) = self
-            .runs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
+        if let Some(runs) = self.runs().as_mut()
             && let Some(waiting) = runs.get_mut(&run)
         {
             waiting.retain(|other| !other.is_closed());
@@ -57,12 +50,7 @@ impl Waiters {
         if finished.is_empty() {
             return;
         }
-        if let Some(runs) = self
-            .runs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-        {
+        if let Some(runs) = self.runs().as_mut() {
             for waiting in finished.iter().filter_map(|run| runs.remove(run)).flatten() {
                 // One who has gone away is no concern of the others.
                 let _ = waiting.send(());
@@ -72,9 +60,10 @@ impl Waiters {
 
     /// Ends every wait, now and later.
     pub(crate) fn close(&self) {
-        self.runs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.runs().take();
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Option<ByRun>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

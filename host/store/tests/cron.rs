@@ -21,6 +21,12 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
         .expect("a start");
     assert_eq!(store.last_tick("clock").await, Ok(Some(120_000)));
     assert_eq!(store.is_last_tick_open("clock").await, Ok(true));
+    store.record_tick("clock", 150_000).await.expect("a tick");
+    assert_eq!(
+        store.is_last_tick_open("clock").await,
+        Ok(true),
+        "a tick that starts nothing forgets no run"
+    );
     let claimed = store.claim(1).await.expect("a claim").remove(0);
     assert_eq!(
         (claimed.run, claimed.trigger.as_str(), &claimed.input),

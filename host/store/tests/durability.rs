@@ -3,6 +3,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::*;
@@ -105,42 +106,44 @@ fn all() -> fonio_store::RunFilter {
     }
 }
 
-/// Run by the next test in a process of its own, which that kills.
-#[test]
-#[ignore = "a part of a_killed_host_keeps_every_message_it_acknowledged"]
-fn accept_until_killed() {
-    let Some(dir) = std::env::var_os("FONIO_STORE_TEST_DIR") else {
-        return;
-    };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let store = open(dir.as_ref());
-        let mut senders = JoinSet::new();
-        for _ in 0..8 {
-            let store = store.clone();
-            senders.spawn(async move {
-                loop {
-                    let accepted = store
-                        .accept(message("1"), vec![run_of(&["a"])])
-                        .await
-                        .expect("an accept");
-                    let mut out = std::io::stdout().lock();
-                    writeln!(out, "\nack {}", accepted.message)
-                        .and_then(|()| out.flush())
-                        .expect("the parent reads");
-                }
-            });
-        }
-        senders.join_all().await;
-    });
+/// The data directory of the process that is killed; in every other there is none.
+const TO_BE_KILLED: &str = "FONIO_STORE_TEST_DIR";
+
+async fn accept_until_killed(dir: &Path) {
+    let store = open(dir);
+    let mut senders = JoinSet::new();
+    for _ in 0..8 {
+        let store = store.clone();
+        senders.spawn(async move {
+            loop {
+                let accepted = store
+                    .accept(message("1"), vec![run_of(&["a"])])
+                    .await
+                    .expect("an accept");
+                let mut out = std::io::stdout().lock();
+                writeln!(out, "\nack {}", accepted.message)
+                    .and_then(|()| out.flush())
+                    .expect("the parent reads");
+            }
+        });
+    }
+    senders.join_all().await;
 }
 
+/// It begins once more, in a process of its own that does nothing but accept, and that this one kills.
 #[tokio::test]
 async fn a_killed_host_keeps_every_message_it_acknowledged() {
+    if let Some(dir) = std::env::var_os(TO_BE_KILLED) {
+        return accept_until_killed(dir.as_ref()).await;
+    }
     let dir = directory();
     let mut host = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--ignored", "--exact", "accept_until_killed", "--nocapture"])
-        .env("FONIO_STORE_TEST_DIR", dir.path())
+        .args([
+            "--exact",
+            "a_killed_host_keeps_every_message_it_acknowledged",
+            "--nocapture",
+        ])
+        .env(TO_BE_KILLED, dir.path())
         .stdout(Stdio::piped())
         .spawn()
         .expect("a host");

@@ -70,10 +70,8 @@ impl Parameter {
         schema: &'static str,
     ) -> Parameter {
         Parameter {
-            name,
-            docs,
-            schema,
             optional: true,
+            ..Parameter::required(name, docs, schema)
         }
     }
 }

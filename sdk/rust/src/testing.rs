@@ -138,16 +138,15 @@ pub fn problems(adaptor: &Adaptor) -> Vec<String> {
                 parameter.schema,
             );
         }
-        if operation
+        if !operation
             .parameters
             .is_sorted_by_key(|parameter| parameter.optional)
         {
-            continue;
+            problems.push(format!(
+                "{} has a required parameter after an optional one",
+                operation.name
+            ));
         }
-        problems.push(format!(
-            "{} has a required parameter after an optional one",
-            operation.name
-        ));
     }
     problems
 }

@@ -74,8 +74,7 @@ mod tests {
     use super::*;
     use fonio_sdk::testing::{Answer, Server, problems};
 
-    const STATE: &str =
-        r#"{"configuration": {"baseUrl": "https://clinic.example", "token": "T"}}"#;
+    const STATE: &str = r#"{"configuration": {"baseUrl": "https://clinic.example", "token": "T"}}"#;
 
     #[test]
     fn the_table_is_sound() {
