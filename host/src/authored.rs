@@ -3,7 +3,8 @@
 //! `globals` come last, so that the job's own lines stay where they are. That is early enough: operations run when the
 //! whole module has been evaluated.
 
-use fonio_project::{Expression, Job, Workflow};
+use fonio_project::{Expression, Job, Problem, Severity, Unfinished, Workflow};
+use fonio_sandbox::JobProblem;
 
 /// The source of a job.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +30,36 @@ impl<'p> Authored<'p> {
         }
     }
 
+    /// Of a job that is in no project.
+    pub fn unfinished(job: &'p Unfinished) -> Authored<'p> {
+        Authored {
+            expression: &job.expression,
+            globals: job.globals.as_ref(),
+        }
+    }
+
     /// What is compiled.
     pub fn source(&self) -> String {
         match self.globals {
             None => self.expression.source.clone(),
             Some(globals) => format!("{}\n{}", self.expression.source, globals.source),
+        }
+    }
+
+    /// What the compiler found, where it was written. `key` is the job's.
+    pub fn problem(&self, key: &str, found: &JobProblem, severity: Severity) -> Problem {
+        let place = self.place(found.line, found.column);
+        Problem {
+            severity,
+            file: place.file.to_path_buf(),
+            line: place.line,
+            column: place.column,
+            message: format!("job {key}: {}", found.message),
+            help: found.help_at(|line, column| {
+                let place = self.place(line, column);
+                (place.line, place.column)
+            }),
+            source_line: place.text,
         }
     }
 

@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fonio_project::{Job, Limits, Problem, Project, Severity};
-use fonio_sandbox::{
-    Collections, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, Vault,
-};
+use fonio_sandbox::{Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, Vault};
 
 use crate::adaptors::Adaptors;
 use crate::authored::Authored;
@@ -91,7 +89,7 @@ impl Live {
         }
         let before = old.map(|old| &old.conditions);
         let conditions = Conditions::load(&project, sandbox, before, &mut problems).await;
-        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        problems.sort_by(|a, b| a.place().cmp(&b.place()));
         Live {
             project,
             problems,
@@ -205,14 +203,14 @@ async fn compile(
                 compiled
                     .warnings
                     .iter()
-                    .map(|warning| at_source(job, authored, warning, Severity::Warning)),
+                    .map(|warning| authored.problem(&job.key, warning, Severity::Warning)),
             );
             (source, Ok(Arc::new(compiled)))
         }
         Err(found) => {
             let found: Vec<Problem> = found
                 .iter()
-                .map(|problem| at_source(job, authored, problem, Severity::Error))
+                .map(|problem| authored.problem(&job.key, problem, Severity::Error))
                 .collect();
             let sentence = found
                 .iter()
@@ -237,26 +235,5 @@ fn at_job(job: &Job, message: String, help: String) -> Problem {
         message: format!("job {}: {message}", job.key),
         help: Some(help),
         source_line: None,
-    }
-}
-
-fn at_source(
-    job: &Job,
-    authored: Authored<'_>,
-    problem: &JobProblem,
-    severity: Severity,
-) -> Problem {
-    let place = authored.place(problem.line, problem.column);
-    Problem {
-        severity,
-        file: place.file.to_path_buf(),
-        line: place.line,
-        column: place.column,
-        message: format!("job {}: {}", job.key, problem.message),
-        help: problem.help_at(|line, column| {
-            let place = authored.place(line, column);
-            (place.line, place.column)
-        }),
-        source_line: place.text,
     }
 }

@@ -41,7 +41,7 @@ pub fn report(host: &Host, outcome: &Reload) {
     let problems = host.problems();
     match outcome {
         Reload::Unchanged => return,
-        Reload::Swapped { errors: 0 } => paint::event("reloaded", &host.dir.display().to_string()),
+        Reload::Swapped { errors: 0 } => paint::event("reloaded", &whole_path(&host.dir)),
         Reload::Swapped { .. } => {
             paint::event(
                 "reloaded",
@@ -53,6 +53,12 @@ pub fn report(host: &Host, outcome: &Reload) {
     for problem in problems.iter() {
         paint::problem(problem);
     }
+}
+
+/// Also of a host that serves `.`: its log may be read elsewhere.
+fn whole_path(dir: &Path) -> String {
+    let whole = std::path::absolute(dir);
+    whole.as_deref().unwrap_or(dir).display().to_string()
 }
 
 /// The folders being watched: the project's own and those its files are in, each without its subfolders, so that the

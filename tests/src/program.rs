@@ -136,6 +136,17 @@ impl Ended {
         self
     }
 
+    /// Checks that the person does not read `words`.
+    #[track_caller]
+    pub fn expect_unsaid(self, words: &str) -> Ended {
+        assert!(
+            !self.stderr.contains(words),
+            "`{words}` is in:\n{}",
+            self.stderr
+        );
+        self
+    }
+
     /// Checks that the person reads `words`.
     #[track_caller]
     pub fn expect_said(self, words: &str) -> Ended {

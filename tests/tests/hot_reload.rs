@@ -288,6 +288,12 @@ fn a_hangup_signal_reloads_too() {
     host.project.write("jobs/job.js", says("two"));
     host.signal(Signal::HUP);
     wait_for_word(&host, "two");
+    // Served as `.`, which in a log says nothing.
+    let folder = host.project.dir().canonicalize().expect("it is there");
+    let expected = format!("reloaded {}\n", folder.display());
+    wait_for("the folder in the log", || {
+        host.said().contains(&expected).then_some(())
+    });
 }
 
 #[test]

@@ -77,11 +77,18 @@ fn a_project_of_the_microservice_comes_without_its_secrets_and_runs() {
     fonio(&project, &["project", "import", "old.yaml", "-o", "new"])
         .expect_code(0)
         .expect_said("2 jobs")
-        .expect_said("fill in credentials/registry.json.example");
+        .expect_said("the credential `registry` has no values yet: fill in credentials/registry.json.example")
+        .expect_unsaid("secrets are not exported");
     assert!(!all_of(&project.path("new")).contains("hush"));
     assert!(text(&project, "new/credentials/registry.json.example").contains("\"password\": \"\""));
     assert!(text(&project, "new/fonio.toml").contains("# [network]"));
-    fonio(&project, &["check", "new"]).expect_code(0);
+    fonio(&project, &["check", "new"])
+        .expect_code(0)
+        .expect_said("the credential `registry` has no values yet");
+    for ignored in [".env", "output.json", ".cli-cache/", "credentials/*.json"] {
+        let ignores = text(&project, "new/.gitignore");
+        assert!(ignores.lines().any(|line| line == ignored), "{ignores}");
+    }
     let state = fonio(
         &project,
         &[
@@ -299,4 +306,57 @@ fn an_export_says_what_a_format_has_no_place_for() {
     .expect_code(2)
     .expect_said("--force");
     fonio(&project, &["project", "export", "--format", "v1"]).expect_code(2);
+}
+
+#[test]
+fn an_import_says_what_it_leaves_behind() {
+    let with_comments = format!("# ours\n{V3}");
+    let project = Project::new()
+        .file("spec.yaml", &with_comments)
+        .file(".env", "SECRET=hush\n")
+        .file(
+            "four/project.yaml",
+            "schema_version: '4.0'\nid: p\ncli: { version: 2, forked_from: x }\nworkflows:\n  - id: w\n    steps:\n      - { id: a, expression: \"// no comment\\nnone\" }\n",
+        );
+    fonio(&project, &["project", "import", "spec.yaml", "-o", "new"])
+        .expect_code(0)
+        .expect_said("the comments in spec.yaml are not carried over")
+        .expect_said(".env was not copied");
+    assert!(!project.path("new/.env").exists());
+    fonio(&project, &["project", "import", "four", "-o", "other"])
+        .expect_code(0)
+        .expect_said("v4 has no `cli`, which is left out")
+        .expect_unsaid("comments")
+        .expect_unsaid(".env");
+}
+
+#[test]
+fn the_credential_file_of_a_workflow_has_one_name_from_then_on() {
+    let workflow = r#"{"workflow": {"id": "wf", "steps": [{"id": "a", "configuration": "./tmp/cred.json", "expression": "fn(s => s)"},
+        {"id": "b", "configuration": "./tmp/cred.json", "expression": "fn(s => s)"}, {"id": "c", "configuration": "./cred.json", "expression": "fn(s => s)"}]}}"#;
+    let project = Project::new()
+        .file("wf.json", workflow)
+        .file("tmp/cred.json", r#"{"token": "hush"}"#)
+        .file("cred.json", r#"{"token": "other"}"#);
+    fonio(&project, &["project", "import", "wf.json", "-o", "new"])
+        .expect_code(0)
+        .expect_said("fill in credentials/cred.json.example and rename it to cred.json")
+        .expect_said("fill in credentials/cred-2.json.example");
+    let written = text(&project, "new/workflows/wf/wf.yaml");
+    assert_eq!(
+        written.matches("configuration: cred\n").count(),
+        2,
+        "{written}"
+    );
+    assert_eq!(
+        written.matches("configuration: cred-2\n").count(),
+        1,
+        "{written}"
+    );
+    for name in ["cred", "cred-2"] {
+        let example = text(&project, &format!("new/credentials/{name}.json.example"));
+        project.write(&format!("new/credentials/{name}.json"), example);
+    }
+    let ended = fonio(&project, &["check", "new"]).expect_code(0);
+    assert!(!ended.stderr.contains("cred"), "{}", ended.stderr);
 }

@@ -5,7 +5,7 @@ wit_bindgen::generate!({
     world: "fonio:compiler/compiler",
 });
 
-use exports::fonio::compiler::compile::{Compiled, Guest, Options, Place, Problem, Shift};
+use exports::fonio::compiler::compile::{Address, Compiled, Guest, Options, Place, Problem, Shift};
 
 struct Compiler;
 
@@ -17,6 +17,11 @@ impl Guest for Compiler {
     fn compile_condition(source: String, hidden: Vec<String>) -> Result<Compiled, Vec<Problem>> {
         told(crate::compile_condition(&source, &hidden))
     }
+
+    fn check_syntax(source: String) -> Vec<Problem> {
+        let problems = crate::check_syntax(&source).into_iter();
+        problems.map(problem).collect()
+    }
 }
 
 fn told(result: Result<crate::Compiled, Vec<crate::Problem>>) -> Result<Compiled, Vec<Problem>> {
@@ -25,8 +30,18 @@ fn told(result: Result<crate::Compiled, Vec<crate::Problem>>) -> Result<Compiled
             module: compiled.module,
             shifts: compiled.shifts.into_iter().map(shift).collect(),
             warnings: compiled.warnings.into_iter().map(problem).collect(),
+            addresses: compiled.addresses.into_iter().map(address).collect(),
         }),
         Err(problems) => Err(problems.into_iter().map(problem).collect()),
+    }
+}
+
+fn address(address: crate::Address) -> Address {
+    Address {
+        operation: address.operation,
+        text: address.text,
+        line: address.line,
+        column: address.column,
     }
 }
 

@@ -11,7 +11,7 @@
 //! the source. What is edited, in this order: imports of adaptors ([`imports`]), top-level calls ([`operations`]),
 //! `.then` and `.catch` on them ([`promises`]), the lazy state `$` ([`lazy`]), declarations that take values apart
 //! ([`destructuring`]), errors that are made ([`thrown`]); then names are checked ([`names`]), and operations that nothing runs are found
-//! ([`unused`]).
+//! ([`unused`]). Where operations are told to go is noted, for the host to compare with its grants ([`addresses`]).
 //!
 //! A condition on an edge is one expression, and no job ([`condition`]).
 //!
@@ -23,6 +23,7 @@
 mod guest;
 
 mod adaptors;
+mod addresses;
 mod calls;
 mod condition;
 mod destructuring;
@@ -65,6 +66,19 @@ pub struct Problem {
     pub unclosed: Option<(u32, u32)>,
 }
 
+/// Where an operation is told to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// As it is called: `post`, `http.get`.
+    pub operation: String,
+    /// Begins with `http://` or `https://` and a whole host.
+    pub text: String,
+    /// Of the source, from 1.
+    pub line: u32,
+    /// Of the source, from 1, in characters.
+    pub column: u32,
+}
+
 /// A module for the expression runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled {
@@ -74,6 +88,15 @@ pub struct Compiled {
     pub shifts: Vec<Shift>,
     /// Worth telling the author, though the job runs.
     pub warnings: Vec<Problem>,
+    /// In order of position.
+    pub addresses: Vec<Address>,
+}
+
+/// Every syntax error in a job's source, for one whose operations are not known; none if there is none.
+pub fn check_syntax(source: &str) -> Vec<Problem> {
+    let allocator = Allocator::default();
+    let parsed = syntax::parse(&allocator, source, &Lines::new(source));
+    parsed.err().unwrap_or_default()
 }
 
 /// Compiles a job's source. `known` names every operation it can call: the common ones and its adaptor's; of a namespace
@@ -100,6 +123,7 @@ pub fn compile(source: &str, known: &[String]) -> Result<Compiled, Vec<Problem>>
         promises::defer(&job, &mut findings);
         calls::mark(&job, &mut findings);
         lazy::rewrite(&job, &mut findings);
+        addresses::collect(&job, &mut findings);
     }
     destructuring::mark(&job, &mut findings);
     thrown::mark(&job, &mut findings);
@@ -115,6 +139,7 @@ struct Findings<'a> {
     edits: Edits,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    addresses: Vec<Address>,
 }
 
 impl<'a> Findings<'a> {
@@ -124,6 +149,7 @@ impl<'a> Findings<'a> {
             edits: Edits::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 
@@ -154,6 +180,7 @@ impl<'a> Findings<'a> {
             module,
             shifts,
             warnings: self.warnings,
+            addresses: self.addresses,
         })
     }
 }

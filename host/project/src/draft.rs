@@ -1,6 +1,6 @@
 //! What the readers of all formats make of a project file: workflows whose names are not yet looked up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Draft {
     pub workflows: Vec<DraftWorkflow>,
     /// Credentials with their content.
     pub bodies: BTreeMap<String, Body>,
+    /// Those of them that have no name of their own, because a job writes them out: what they hold is what is meant.
+    pub written_out: BTreeSet<String>,
     /// Credentials by name alone.
     pub declared: Vec<Declared>,
     pub collections: Vec<String>,
@@ -165,6 +167,7 @@ impl Draft {
             description: None,
             workflows: Vec::new(),
             bodies: BTreeMap::new(),
+            written_out: BTreeSet::new(),
             declared: Vec::new(),
             collections: Vec::new(),
             kept: Map::new(),

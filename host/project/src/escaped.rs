@@ -26,20 +26,7 @@ pub(crate) fn place(raw: &str, start: Place, index: usize) -> Place {
             break;
         }
     }
-    let mut place = start;
-    for c in read.chars() {
-        place = match c {
-            '\n' => Place {
-                line: place.line + 1,
-                column: 1,
-            },
-            _ => Place {
-                line: place.line,
-                column: place.column + 1,
-            },
-        };
-    }
-    place
+    read.chars().fold(start, Place::behind)
 }
 
 /// The next character of the value. What it is written with is appended to `raw`.

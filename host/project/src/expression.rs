@@ -304,16 +304,7 @@ fn place_of_letter(raw: &str, start: Place, letters: usize, on_letter: bool) -> 
             }
             seen += 1;
         }
-        place = match c {
-            '\n' => Place {
-                line: place.line + 1,
-                column: 1,
-            },
-            _ => Place {
-                line: place.line,
-                column: place.column + 1,
-            },
-        };
+        place = place.behind(c);
         if !c.is_whitespace() && seen <= letters {
             behind = place;
         }

@@ -31,6 +31,7 @@ mod grants;
 mod inputs;
 mod limits;
 mod model;
+mod naming;
 mod operations;
 mod problem;
 mod reading;
@@ -55,7 +56,7 @@ pub use grants::{Grants, Origin, OriginError};
 pub use limits::{LIMITS, LimitInfo, Limits, Unit};
 pub use model::{
     AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,
-    Trigger, TriggerKind, Webhook, Workflow, WorkflowOptions,
+    Trigger, TriggerKind, Unfinished, Webhook, Workflow, WorkflowOptions,
 };
 pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity, printable};
@@ -101,18 +102,13 @@ fn load_from(
     let environment = dotenv::environment(&mut inputs, &variables);
     let settings = settings::read(&mut inputs);
     let draft = file.and_then(|file| formats::read(&mut inputs, file, alone));
-    let project = match (settings, draft) {
-        (Some(settings), Some(draft)) => Some(resolve::resolve(
-            &mut inputs,
-            draft,
-            settings,
-            environment,
-            &variables,
-        )),
-        _ => None,
+    let (project, unfinished) = match draft {
+        None => (None, Vec::new()),
+        Some(draft) => resolve::resolve(&mut inputs, draft, settings, environment, &variables),
     };
     Loaded {
         project,
+        unfinished,
         problems: inputs.report.into_problems(),
     }
 }

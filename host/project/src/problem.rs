@@ -1,7 +1,7 @@
 //! What is wrong with a project, where, and what to do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -52,6 +52,11 @@ impl Problem {
     /// Adds what to do about it.
     pub fn help(&mut self, help: impl Into<String>) {
         self.help = Some(help.into());
+    }
+
+    /// File, line and column: the order in which problems are told.
+    pub fn place(&self) -> (&Path, u32, u32) {
+        (&self.file, self.line, self.column)
     }
 
     /// Whether the project must not be served.

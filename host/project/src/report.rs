@@ -18,6 +18,20 @@ impl Place {
     /// Where a file starts.
     pub const START: Place = Place { line: 1, column: 1 };
 
+    /// Behind the character `c`, which is here.
+    pub fn behind(self, c: char) -> Place {
+        match c {
+            '\n' => Place {
+                line: self.line + 1,
+                column: 1,
+            },
+            _ => Place {
+                column: self.column + 1,
+                ..self
+            },
+        }
+    }
+
     /// The place of a byte in `text`.
     pub fn of_byte(text: &str, byte: usize) -> Place {
         let before = text.get(..byte).unwrap_or(text);
@@ -66,6 +80,12 @@ impl Report {
         self.add(Severity::Warning, file, at, message.into())
     }
 
+    /// Whether something has been said about this very place.
+    pub fn has_problem_at(&self, file: &Path, at: Place) -> bool {
+        let here = (file, at.line, at.column);
+        self.problems.iter().any(|problem| problem.place() == here)
+    }
+
     fn add(&mut self, severity: Severity, file: &Path, at: Place, message: String) -> &mut Problem {
         let source_line = self.source_line(file, at.line);
         let (file, line, column) = (file.to_owned(), at.line, at.column);
@@ -103,7 +123,7 @@ impl Report {
     /// All problems, in the order of files and lines.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems;
-        problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+        problems.sort_by(|a, b| a.place().cmp(&b.place()));
         problems.dedup();
         problems
     }

@@ -28,6 +28,18 @@ pub enum ScheduleError {
     /// Not in the form of a cron expression; croner's words.
     #[error("{0}")]
     Malformed(String),
+    /// A number that its field does not have.
+    #[error("the {field} is {number}; {first} to {last}")]
+    OutOfRange {
+        /// What the field is called.
+        field: &'static str,
+        /// As it is written.
+        number: String,
+        /// The least of the field.
+        first: u32,
+        /// The most of the field.
+        last: u32,
+    },
     /// Well-formed, but no date ever matches, as on 30 February.
     #[error("it never comes: no date matches it")]
     Never,
@@ -49,6 +61,7 @@ impl Schedule {
                 "it has {fields} of the five fields"
             )));
         }
+        check_ranges(text)?;
         let cron = parser
             .parse(text.trim())
             .map_err(|error| ScheduleError::Malformed(error.to_string()))?;
@@ -80,6 +93,35 @@ impl Schedule {
     pub fn text(&self) -> &str {
         &self.text
     }
+}
+
+/// Each field with its least and its most. Sunday is 0 and 7.
+const FIELDS: [(&str, u32, u32); 5] = [
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 7),
+];
+
+/// The numbers of each field, steps (`*/15`) aside; the parser judges everything else, and says less of these.
+fn check_ranges(text: &str) -> Result<(), ScheduleError> {
+    for ((field, first, last), written) in FIELDS.into_iter().zip(text.split_whitespace()) {
+        let values = written.split(',').filter_map(|part| part.split('/').next());
+        let numbers = values.flat_map(|value| value.split('-'));
+        let is_number =
+            |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = |number: &str| number.parse().is_ok_and(|n| (first..=last).contains(&n));
+        if let Some(number) = numbers.filter(is_number).find(|number| !fits(number)) {
+            return Err(ScheduleError::OutOfRange {
+                field,
+                number: number.to_owned(),
+                first,
+                last,
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -117,13 +159,37 @@ mod tests {
         );
         assert!(Schedule::parse("0 * * * * *").is_err(), "seconds");
         assert!(matches!(
-            Schedule::parse("61 * * * *"),
+            Schedule::parse("x * * * *"),
             Err(ScheduleError::Malformed(_))
         ));
         assert_eq!(
             Schedule::parse("0 0 30 2 *").expect_err("never"),
             ScheduleError::Never
         );
+    }
+
+    #[test]
+    fn a_number_that_a_field_does_not_have_is_told_with_the_fields_name_and_range() {
+        for (text, said) in [
+            ("60 * * * *", "the minute is 60; 0 to 59"),
+            ("0 25 * * *", "the hour is 25; 0 to 23"),
+            ("0 8-24/2 * * *", "the hour is 24; 0 to 23"),
+            ("0 0 1,32 * *", "the day of the month is 32; 1 to 31"),
+            ("0 0 1 0 *", "the month is 0; 1 to 12"),
+            ("0 0 * * 1-8", "the day of the week is 8; 0 to 7"),
+            ("99999999999 * * * *", "the minute is 99999999999; 0 to 59"),
+        ] {
+            let error = Schedule::parse(text).expect_err(text);
+            assert_eq!(error.to_string(), said);
+        }
+        for text in [
+            "*/15 8-17 * * 1-5",
+            "0 0 L * *",
+            "0 0 * JAN SUN#1",
+            "0 0 * * 7",
+        ] {
+            assert!(Schedule::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Jobs: compiled when the project loads, to bytecode that each step starts from.
 
 use crate::adaptor::Adaptor;
-use crate::bindings::compiler::exports::fonio::compiler::compile::{Problem, Shift};
+use crate::bindings::compiler::exports::fonio::compiler::compile::{Address, Problem, Shift};
 use std::sync::Arc;
 
 pub use fonio_project::COMMON_OPERATIONS;
@@ -58,6 +58,30 @@ impl From<Problem> for JobProblem {
     }
 }
 
+/// Where an operation of a job is told to go, as far as that is written in the job itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenAddress {
+    /// The operation, as it is called: `post`, `http.get`.
+    pub operation: String,
+    /// Begins with `http://` or `https://` and a whole host.
+    pub text: String,
+    /// The line in the expression, from 1.
+    pub line: u32,
+    /// The column, from 1, in characters.
+    pub column: u32,
+}
+
+impl From<Address> for WrittenAddress {
+    fn from(address: Address) -> WrittenAddress {
+        WrittenAddress {
+            operation: address.operation,
+            text: address.text,
+            line: address.line,
+            column: address.column,
+        }
+    }
+}
+
 /// A job that is ready to run.
 #[derive(Debug)]
 pub struct CompiledJob {
@@ -68,6 +92,8 @@ pub struct CompiledJob {
     pub(crate) adaptor: Option<Arc<Adaptor>>,
     /// Worth telling the author, though the job runs.
     pub warnings: Vec<JobProblem>,
+    /// Where its operations are told to go.
+    pub addresses: Vec<WrittenAddress>,
 }
 
 impl CompiledJob {

@@ -47,7 +47,7 @@ pub use capabilities::log::{Level, LogLine};
 pub use code::CodeError;
 pub use compile::{Shape, compile_guest};
 pub use description::{Description, Operation, Parameter};
-pub use job::{CompiledJob, JobProblem};
+pub use job::{CompiledJob, JobProblem, WrittenAddress};
 pub use measure::InstanceTime;
 pub use meter::LimitHit;
 pub use package::{

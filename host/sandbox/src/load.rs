@@ -15,7 +15,7 @@ use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::expression::RuntimeImports;
 use crate::guest::store;
-use crate::job::{COMMON_OPERATIONS, CompiledJob, JobProblem, source_position};
+use crate::job::{COMMON_OPERATIONS, CompiledJob, JobProblem, WrittenAddress, source_position};
 use crate::meter::{Limiter, Meter, Metered};
 use crate::nesting;
 use crate::package::PackageCode;
@@ -50,7 +50,24 @@ impl Sandbox {
             let compiled = loading.compile(&Options { known }).await?;
             loading.job(name, compiled, adaptor).await
         };
-        loading.within_limits(work).await
+        loading.within_limits(work, Err).await
+    }
+
+    /// Every syntax error in an expression whose adaptor is not here, so that it cannot be compiled.
+    pub async fn check_syntax(&self, source: &str) -> Vec<JobProblem> {
+        let loading = Loading::new(self, source);
+        let work = async {
+            let answer = async {
+                let (mut store, compiler) = loading.compiler().await?;
+                let compiler = compiler.fonio_compiler_compile();
+                compiler.call_check_syntax(&mut store, source).await
+            };
+            match answer.await {
+                Ok(problems) => problems.into_iter().map(JobProblem::from).collect(),
+                Err(error) => loading.broken(&error),
+            }
+        };
+        loading.within_limits(work, |late| late).await
     }
 
     /// Compiles a condition on an edge: exactly one expression of `state` and `upstreamStepId`, which sees no operations.
@@ -64,7 +81,7 @@ impl Sandbox {
             let compiled = loading.compile_condition().await?;
             loading.job("condition", compiled, None).await
         };
-        loading.within_limits(work).await
+        loading.within_limits(work, Err).await
     }
 }
 
@@ -84,15 +101,18 @@ impl<'s> Loading<'s> {
         }
     }
 
-    async fn within_limits(&self, work: impl Future<Output = Loaded>) -> Loaded {
+    /// What `work` gives, or `late` of what is wrong with work that takes too long.
+    async fn within_limits<R>(
+        &self,
+        work: impl Future<Output = R>,
+        late: impl FnOnce(Vec<JobProblem>) -> R,
+    ) -> R {
         let work = Metered::new(Arc::clone(&self.meter), work);
-        match tokio::time::timeout(self.meter.limits().wall_time, work).await {
-            Ok(loaded) => loaded,
-            Err(_) => Err(vec![JobProblem::at(
-                (1, 1),
-                "the expression takes too long to compile",
-            )]),
-        }
+        let done = tokio::time::timeout(self.meter.limits().wall_time, work).await;
+        done.unwrap_or_else(|_| {
+            let said = "the expression takes too long to compile";
+            late(vec![JobProblem::at((1, 1), said)])
+        })
     }
 
     async fn compile(&self, options: &Options) -> Result<Compiled, Vec<JobProblem>> {
@@ -150,12 +170,14 @@ impl<'s> Loading<'s> {
             vec![JobProblem::at(place, problem.message)]
         })?;
         let warnings = compiled.warnings.into_iter().map(JobProblem::from);
+        let addresses = compiled.addresses.into_iter().map(WrittenAddress::from);
         Ok(CompiledJob {
             module: compiled.module,
             bytecode,
             shifts: compiled.shifts,
             adaptor,
             warnings: warnings.collect(),
+            addresses: addresses.collect(),
         })
     }
 

@@ -22,6 +22,11 @@ use crate::tree::parse_json;
 pub(crate) const ADDRESS_FIELDS: &[&str] = &["baseUrl", "hostUrl", "instanceUrl", "apiUrl", "host"];
 /// The folder of credentials that are files: `NAME.json`.
 const FOLDER: &str = "credentials";
+/// The file that a credential's content is in, where nothing else is said.
+pub(crate) fn credential_file(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(format!("{name}.json"))
+}
+
 /// Where systemd puts the credentials of a unit.
 const SYSTEMD_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
@@ -148,12 +153,14 @@ pub(crate) fn resolve(
         if bodies.contains_key(&declared.key) || unread(&declared.key) {
             continue;
         }
-        names.warn_of_missing(inputs, declared, &aliases);
         bodies.insert(declared.key.clone(), Names::empty(declared));
     }
     let credentials = bodies.into_iter().map(|(name, body)| {
         let declared = names.declared.iter().find(|declared| declared.key == name);
         let wanted = settings.get(&name).copied();
+        if body.body.is_empty() {
+            names.warn_of_empty(inputs, &name, &body, &aliases);
+        }
         let mut credential = credential(inputs, name.clone(), body, wanted);
         credential.owner = declared.and_then(|declared| declared.owner.clone());
         credential.title = declared.map(|declared| declared.name.clone());

@@ -16,26 +16,26 @@ pub(crate) struct Names<'a> {
 }
 
 impl Names<'_> {
-    pub(super) fn warn_of_missing(
+    /// Of a credential that a job has. That its file is missing has been said where it is named.
+    pub(super) fn warn_of_empty(
         &self,
         inputs: &mut Inputs<'_>,
-        declared: &Declared,
+        key: &String,
+        body: &Body,
         aliases: &BTreeMap<String, String>,
     ) {
-        let key = &declared.key;
         let names = |name: &&str| *name == key.as_str() || aliases.get(*name) == Some(key);
-        if self.used.iter().any(names) {
-            inputs
-                .report
-                .warning(
-                    &declared.file,
-                    declared.at,
-                    format!("the credential `{key}` has no content here, and is empty to the jobs that have it"),
-                )
-                .help(format!(
-                    "write it as JSON into credentials/{key}.json, or in fonio.toml:\n[credentials.\"{key}\"]\nfrom = \"env:NAME\""
-                ));
+        if !self.used.iter().any(names) || inputs.report.has_problem_at(&body.file, body.at) {
+            return;
         }
+        let message = format!(
+            "the credential `{key}` has no values yet, and is empty to the jobs that have it"
+        );
+        let help = format!(
+            "fill in credentials/{key}.json, or in fonio.toml:\n[credentials.\"{key}\"]\nfrom = \"env:NAME\""
+        );
+        let report = &mut inputs.report;
+        report.warning(&body.file, body.at, message).help(help);
     }
 
     pub(super) fn empty(declared: &Declared) -> Body {

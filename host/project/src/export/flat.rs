@@ -8,6 +8,7 @@ use super::{Entries, Writing, options};
 use crate::model::{
     AfterCrash, Condition, Edge, Job, Project, Source, Trigger, TriggerKind, Workflow,
 };
+use crate::naming::unless_taken;
 
 pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     let names = names(project, writing);
@@ -28,9 +29,7 @@ pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     if !project.collections.is_empty() {
         writing.note("v2 has no list of collections; the jobs use them all the same");
     }
-    for key in project.kept.keys() {
-        writing.note(format!("v2 has no `{key}`, which is left out"));
-    }
+    writing.note_left_out("v2", project, &[]);
     let credentials: Map<String, Value> = project
         .credentials
         .keys()
@@ -248,11 +247,8 @@ impl Flat<'_> {
         let mut entries = Entries::default();
         entries.put(key, upstream.clone());
         let value = entries.value();
-        let base = format!("{upstream}-{ending}");
-        let numbered = (2..).map(|number| format!("{base}-{number}"));
-        let mut names = std::iter::once(base.clone()).chain(numbered);
-        let name =
-            names.find(|name| self.triggers.get(name).is_none_or(|there| *there == value))?;
+        let another = |name: &String| self.triggers.get(name).is_some_and(|there| *there != value);
+        let name = unless_taken(&format!("{upstream}-{ending}"), another);
         self.triggers.insert(name.clone(), value);
         Some(name)
     }

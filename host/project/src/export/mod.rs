@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::formats::PROJECT_FILE;
 use crate::limits::milliseconds;
 use crate::model::{
-    AfterCrash, Condition, Generation, Project, Source, Trigger, TriggerKind, Workflow,
+    AfterCrash, Condition, Generation, Project, Reply, Source, Trigger, TriggerKind, Workflow,
 };
 
 /// OpenFn's own ids of a credential.
@@ -60,7 +60,6 @@ pub fn export(project: &Project, generation: Generation) -> Result<Exported, Exp
         Generation::V3 => ("v3", spec::root(project, &mut writing)),
         Generation::V4 => ("v4", portable::root(project, &mut writing)),
     };
-    writing.note_secrets(project);
     let file = (PathBuf::from(PROJECT_FILE), yaml::write(&root));
     writing.finish(format, vec![file])
 }
@@ -73,7 +72,6 @@ pub fn export(project: &Project, generation: Generation) -> Result<Exported, Exp
 pub fn export_workspace(project: &Project) -> Result<Exported, ExportError> {
     let mut writing = Writing::default();
     let files = workspace::files(project, &mut writing);
-    writing.note_secrets(project);
     writing.finish("v4", files)
 }
 
@@ -109,18 +107,12 @@ impl Writing {
         Err(ExportError { format, reasons })
     }
 
-    fn note_secrets(&mut self, project: &Project) {
-        let names: Vec<String> = project
-            .credentials
-            .values()
-            .filter(|credential| !credential.body.is_empty())
-            .map(|credential| format!("`{}`", credential.name))
-            .collect();
-        if !names.is_empty() {
-            self.note(format!(
-                "secrets are not exported; write the credentials {} where the project goes",
-                names.join(", ")
-            ));
+    /// Of what was kept of the project's own keys, all but those that `format` has.
+    fn note_left_out(&mut self, format: &str, project: &Project, has: &[&str]) {
+        for key in project.kept.keys() {
+            if !has.contains(&key.as_str()) {
+                self.note(format!("{format} has no `{key}`, which is left out"));
+            }
         }
     }
 }
@@ -224,8 +216,8 @@ fn trigger(trigger: &Trigger, cursor: &str, writing: &mut Writing) -> Entries {
                 .put("success_code", webhook.success_code)
                 .put("error_code", webhook.error_code);
             let reply = match webhook.reply {
-                crate::model::Reply::BeforeStart => "before_start",
-                crate::model::Reply::AfterCompletion => "after_completion",
+                Reply::BeforeStart => "before_start",
+                Reply::AfterCompletion => "after_completion",
             };
             entries
                 .put("webhook_reply", reply)

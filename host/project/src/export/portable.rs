@@ -7,6 +7,8 @@ use crate::expression::NOTHING;
 use crate::model::{Edge, Job, Project, Source, Workflow};
 
 const VERSION: &str = "4.0";
+/// Of what was kept of a project, what v4 has as it is.
+const KEPT: &[&str] = &["openfn", "options", "sandbox", "history"];
 
 pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     let workflows: Vec<Value> = project
@@ -21,11 +23,12 @@ pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
             self::workflow(project, workflow, &inline, globals, writing)
         })
         .collect();
-    around(project, workflows)
+    around(project, workflows, writing)
 }
 
 /// The project but for its workflows.
-pub(super) fn around(project: &Project, workflows: Vec<Value>) -> Value {
+pub(super) fn around(project: &Project, workflows: Vec<Value>, writing: &mut Writing) -> Value {
+    writing.note_left_out("v4", project, &[KEPT, &["channels"]].concat());
     let credentials: Vec<Value> = project
         .credentials
         .values()
@@ -51,7 +54,7 @@ pub(super) fn around(project: &Project, workflows: Vec<Value>) -> Value {
         .put("channels", channels(project))
         .put("credentials", credentials)
         .put_list("workflows", workflows)
-        .put_kept(&project.kept, &["openfn", "options", "sandbox", "history"]);
+        .put_kept(&project.kept, KEPT);
     root.value()
 }
 

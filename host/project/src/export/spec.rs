@@ -6,7 +6,8 @@ use super::{
     Entries, KEPT_OF_CREDENTIAL, Writing, after_crash, condition, options, starts_by_default,
 };
 use crate::expression::NOTHING;
-use crate::model::{Edge, Job, Project, Workflow};
+use crate::model::{Edge, Job, Project, Source, Workflow};
+use crate::naming::unless_taken;
 
 pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     let mut root = Entries::default();
@@ -38,6 +39,7 @@ pub(super) fn root(project: &Project, writing: &mut Writing) -> Value {
     root.0
         .insert("workflows".to_owned(), Value::Object(workflows));
     root.put_kept(&project.kept, &["openfn"]);
+    writing.note_left_out("v3", project, &["openfn", "channels"]);
     root.value()
 }
 
@@ -100,7 +102,7 @@ fn workflow(workflow: &Workflow, writing: &mut Writing) -> Value {
     let mut edges = Map::new();
     for edge in &workflow.edges {
         let name = format!("{}->{}", edge.from.id(), edge.to);
-        let key = free(&edges, name);
+        let key = unless_taken(&name, |key| edges.contains_key(key));
         edges.insert(key, self::edge(edge, writing));
     }
     let mut own = Entries::default();
@@ -124,13 +126,6 @@ fn workflow(workflow: &Workflow, writing: &mut Writing) -> Value {
         .put("fonio", own.value())
         .put_kept(&workflow.kept, &["id", "openfn", "history"]);
     entries.value()
-}
-
-/// The name, or the name with a number that is not taken.
-fn free(taken: &Map<String, Value>, name: String) -> String {
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| !taken.contains_key(name)).unwrap_or(name)
 }
 
 fn job(job: &Job, writing: &mut Writing) -> Value {
@@ -169,8 +164,8 @@ fn edge(edge: &Edge, writing: &mut Writing) -> Value {
         ));
     }
     let source = match &edge.from {
-        crate::model::Source::Trigger(_) => "source_trigger",
-        crate::model::Source::Job(_) => "source_job",
+        Source::Trigger(_) => "source_trigger",
+        Source::Job(_) => "source_job",
     };
     let mut entries = Entries::default();
     entries

@@ -9,6 +9,7 @@ use super::{Entries, Writing, portable, yaml};
 use crate::expression::NOTHING;
 use crate::formats::{WORKSPACE_FILE, slugify};
 use crate::model::{Job, Project, Workflow};
+use crate::naming::unless_taken;
 
 const WORKFLOWS: &str = "workflows";
 const PROJECTS: &str = ".projects";
@@ -26,7 +27,7 @@ pub(super) fn files(project: &Project, writing: &mut Writing) -> Vec<(PathBuf, S
         let folder = Path::new(WORKFLOWS).join(&name);
         workflow_files(project, workflow, &folder, &name, writing, &mut files);
     }
-    let around = portable::around(project, Vec::new());
+    let around = portable::around(project, Vec::new(), writing);
     let path = Path::new(PROJECTS).join(format!("{}.yaml", project.id));
     files.push((path, yaml::write(&around)));
     files
@@ -92,14 +93,8 @@ fn workflow_files(
 /// A name for a file or folder: of the id only what is safe in a path, and with a number if it is taken.
 fn free(taken: &mut BTreeSet<String>, id: &str, fallback: &str) -> String {
     let slug = slugify(id);
-    let base = if slug.is_empty() {
-        fallback.to_owned()
-    } else {
-        slug
-    };
-    let numbered = (2..).map(|number| format!("{base}-{number}"));
-    let mut names = std::iter::once(base.clone()).chain(numbered);
-    let name = names.find(|name| !taken.contains(name)).unwrap_or(base);
+    let base = if slug.is_empty() { fallback } else { &slug };
+    let name = unless_taken(base, |name| taken.contains(name));
     taken.insert(name.clone());
     name
 }

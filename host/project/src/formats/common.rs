@@ -1,14 +1,15 @@
 //! What v3 and v4 have in common: collections, credentials by name, conditions of edges, Fonio's own block.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Map;
 
-use crate::credential::hyphenated;
+use crate::credential::{Body, hyphenated};
 use crate::draft::{Declared, DraftCondition, DraftWorkflow, keep};
 use crate::model::AfterCrash;
 use crate::reading::Reading;
-use crate::tree::{Data, Key, Node};
+use crate::tree::{Data, Key, Node, to_object};
 
 const OWN_KEYS: &[&str] = &["after_crash", "start", "options"];
 const OPTIONS: &[&str] = &["timeout", "run_memory_limit_mb"];
@@ -81,6 +82,29 @@ impl Reading<'_> {
             file: self.file.to_owned(),
             at: key.map_or(node.at, |key| key.at),
         })
+    }
+
+    /// A map from the names of credentials to their content.
+    pub(super) fn credential_bodies(&mut self, node: &Node, what: &str) -> BTreeMap<String, Body> {
+        let mut bodies = BTreeMap::new();
+        for (key, value) in self.map(node, what).unwrap_or_default() {
+            let what = format!("the credential `{}`", key.text);
+            let body = match &value.data {
+                Data::Map(entries) => to_object(entries),
+                Data::Null => Map::new(),
+                _ => {
+                    let _: Option<()> = self.wrong_kind(value, &what, "a map of its fields");
+                    continue;
+                }
+            };
+            let body = Body {
+                body,
+                file: self.file.to_owned(),
+                at: key.at,
+            };
+            bodies.insert(key.text.clone(), body);
+        }
+        bodies
     }
 
     /// A credential that is named as jobs of v4 name it: `owner|name`, or the name alone.

@@ -10,7 +10,7 @@ use crate::draft::Field;
 use crate::model::Generation;
 use crate::reading::Reading;
 use crate::report::Place;
-use crate::tree::{Data, Key, Node, to_object};
+use crate::tree::{Data, Key, Node};
 
 const TOP_KEYS: &[&str] = &["id", "name", "jobs", "triggers", "credentials"];
 const JOB_KEYS: &[&str] = &["expression", "adaptor", "trigger", "credential"];
@@ -63,7 +63,9 @@ impl Reading<'_> {
                 "description" => project.description = self.text(value, "`description`"),
                 "jobs" => project.jobs = self.jobs(value, generation),
                 "triggers" => project.triggers = self.triggers(value),
-                "credentials" => project.credentials = self.inline_credentials(value),
+                "credentials" => {
+                    project.credentials = self.credential_bodies(value, "`credentials`")
+                }
                 "async" | "staticData" if generation == Generation::V1 => {
                     self.of_v1(key, value);
                     project.kept.insert(key.text.clone(), value.to_json());
@@ -166,33 +168,6 @@ impl Reading<'_> {
                 None
             }
         }
-    }
-
-    pub(super) fn inline_credentials(&mut self, node: &Node) -> BTreeMap<String, Body> {
-        let mut credentials = BTreeMap::new();
-        for (key, value) in self.map(node, "`credentials`").unwrap_or_default() {
-            let body = match &value.data {
-                Data::Map(entries) => to_object(entries),
-                Data::Null => Default::default(),
-                _ => {
-                    let _: Option<()> = self.wrong_kind(
-                        value,
-                        &format!("the credential `{}`", key.text),
-                        "a map of its fields",
-                    );
-                    continue;
-                }
-            };
-            credentials.insert(
-                key.text.clone(),
-                Body {
-                    body,
-                    file: self.file.to_owned(),
-                    at: key.at,
-                },
-            );
-        }
-        credentials
     }
 }
 

@@ -2,18 +2,22 @@
 //!
 //! They are for trying a workflow out, and often not there: a missing one is a warning, and empty.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::credential::Body;
+use crate::credential::{Body, credential_file};
 use crate::draft::{Draft, Field};
 use crate::inputs::{Inputs, Read};
+use crate::naming::unless_taken;
 use crate::report::{Place, Secrecy};
 use crate::tree::parse_json;
 
-/// Reads them into the draft.
+/// Reads them into the draft. A credential is called as its file is, without the ending, wherever the file lies: by that
+/// name it goes out in an export, and `credentials/NAME.json` fills it in.
 pub(super) fn read(inputs: &mut Inputs<'_>, draft: &mut Draft) {
+    let mut names = BTreeMap::new();
     for workflow in &mut draft.workflows {
         let file = workflow.source.path.clone();
         for job in &mut workflow.jobs {
@@ -26,9 +30,10 @@ pub(super) fn read(inputs: &mut Inputs<'_>, draft: &mut Draft) {
                         file: file.clone(),
                         at,
                     };
-                    draft.bodies.insert(text.clone(), body);
+                    let name = name(inputs, &draft.bodies, &mut names, &file, &text);
+                    draft.bodies.insert(name.clone(), body);
                     job.credential = Field::Text {
-                        text,
+                        text: name,
                         at,
                         written_at: at,
                     };
@@ -40,6 +45,29 @@ pub(super) fn read(inputs: &mut Inputs<'_>, draft: &mut Draft) {
             }
         }
     }
+}
+
+/// The name of the credential in the file `written`: the same for the same file, and one that no other credential has.
+fn name(
+    inputs: &Inputs<'_>,
+    bodies: &BTreeMap<String, Body>,
+    names: &mut BTreeMap<PathBuf, String>,
+    here: &Path,
+    written: &str,
+) -> String {
+    let path = inputs.named_in(here, Path::new(written));
+    let path = path.unwrap_or_else(|| PathBuf::from(written));
+    if let Some(name) = names.get(&path) {
+        return name.clone();
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let taken = |name: &String| {
+        let file = credential_file(name);
+        bodies.contains_key(name) || (file != path && inputs.dir.join(file).exists())
+    };
+    let name = unless_taken(&stem, taken);
+    names.insert(path, name.clone());
+    name
 }
 
 fn object(

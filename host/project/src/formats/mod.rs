@@ -60,6 +60,9 @@ triggers:
   inbox:
     criteria: '{}'";
 
+/// How many files of another name are looked into where there is no project file.
+const OTHER_NAMES_MAX: usize = 20;
+
 /// The project file of a directory. Of several, the others are reported.
 pub(crate) fn find(inputs: &mut Inputs<'_>) -> Option<PathBuf> {
     let mut there = PROJECT_FILES
@@ -84,15 +87,51 @@ pub(crate) fn find(inputs: &mut Inputs<'_>) -> Option<PathBuf> {
 
 fn report_missing(inputs: &mut Inputs<'_>) {
     let (message, help) = if inputs.dir.is_dir() {
-        ("there is no project.yaml".to_owned(), MINIMAL)
+        let found = projects_by_other_names(inputs.dir);
+        let help = if found.is_empty() {
+            MINIMAL.to_owned()
+        } else {
+            found.join("\n")
+        };
+        ("there is no project.yaml".to_owned(), help)
     } else {
         (
             format!("there is no folder {}", inputs.dir.display()),
-            "name the folder that holds the project",
+            "name the folder that holds the project".to_owned(),
         )
     };
     let file = Path::new(PROJECT_FILE);
     inputs.report.error(file, Place::FILE, message).help(help);
+}
+
+/// For each file here that holds a project, such as the `clinic-spec.yaml` that OpenFn's command line pulls, what to do.
+fn projects_by_other_names(dir: &Path) -> Vec<String> {
+    // What is wrong with them is told when one of them is named.
+    let mut aside = Inputs::new(dir);
+    let names = aside.entries_in(Path::new("")).into_iter();
+    let yaml = names.filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"));
+    yaml.take(OTHER_NAMES_MAX)
+        .filter(|name| {
+            let parsed = parse_file(&mut aside, Path::new(name), Secrecy::Secret);
+            parsed.is_some_and(|parsed| holds_a_project(&parsed.root))
+        })
+        .map(|name| {
+            let path = if dir == Path::new(".") {
+                PathBuf::from(&name)
+            } else {
+                dir.join(&name)
+            };
+            format!(
+                "{name} holds a project: fonio project import {}, or rename it to {PROJECT_FILE}",
+                path.display()
+            )
+        })
+        .collect()
+}
+
+fn holds_a_project(root: &Node) -> bool {
+    let has = |name: &str| root.get(name).is_some();
+    has("workflows") || (has("jobs") && has("triggers") && !has("edges"))
 }
 
 /// Reads a project file. Nothing if it cannot be understood as one. `alone` is whether a person named this very file.

@@ -95,6 +95,7 @@ impl Reading<'_> {
 impl Draft {
     /// Takes in the credentials that jobs hold or name. Those that are only named count where the file lists none.
     pub(super) fn take(&mut self, outside: Outside, listed: bool) {
+        self.written_out.extend(outside.bodies.keys().cloned());
         self.bodies.extend(outside.bodies);
         if !listed {
             self.declare(outside.named);

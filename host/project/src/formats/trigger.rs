@@ -43,7 +43,7 @@ impl Reading<'_> {
             Ok(schedule) => Some(schedule),
             Err(error) => {
                 let help = match &error {
-                    ScheduleError::Malformed(_) => {
+                    ScheduleError::Malformed(_) | ScheduleError::OutOfRange { .. } => {
                         "five fields: minute hour day month weekday, as in '*/15 8-17 * * 1-5'; times are UTC"
                     }
                     ScheduleError::Never => "no year has this day",

@@ -10,13 +10,12 @@ use serde_json::{Map, Value};
 use super::state;
 use super::steps::{Outside, Steps};
 use super::{Parsed, parse_file};
-use crate::credential::Body;
 use crate::draft::{Declared, Draft, DraftWorkflow, keep};
 use crate::inputs::Inputs;
 use crate::model::Generation;
 use crate::reading::Reading;
 use crate::report::{Place, Secrecy};
-use crate::tree::{Data, Key, Node, to_object};
+use crate::tree::{Key, Node};
 
 const TOP_KEYS: &[&str] = &["project", "workspace"];
 const WORKSPACE_KEYS: &[&str] = &["credentials", "dirs", "formats"];
@@ -325,24 +324,6 @@ fn credentials(inputs: &mut Inputs<'_>, here: &Path, named: &Key, draft: &mut Dr
         return;
     };
     let mut reading = parsed.reading(inputs);
-    for (key, value) in reading
-        .map(&parsed.root, "the file of credentials")
-        .unwrap_or_default()
-    {
-        let body = match &value.data {
-            Data::Map(entries) => to_object(entries),
-            Data::Null => Map::new(),
-            _ => {
-                let what = format!("the credential `{}`", key.text);
-                let _: Option<()> = reading.wrong_kind(value, &what, "a map of its fields");
-                continue;
-            }
-        };
-        let body = Body {
-            body,
-            file: path.clone(),
-            at: key.at,
-        };
-        draft.bodies.insert(key.text.clone(), body);
-    }
+    let bodies = reading.credential_bodies(&parsed.root, "the file of credentials");
+    draft.bodies.extend(bodies);
 }

@@ -3,6 +3,7 @@
 //! A project is workflows. In each, triggers and jobs are joined by edges: a trigger that fires follows its edges to
 //! jobs, and a job that ended follows its own to the next. The project files of all generations are read into this.
 
+mod paths;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Loaded {
     /// The project. Nothing when its project file or its fonio.toml cannot be understood at all; with errors among the
     /// problems it holds what is right, and must not be served.
     pub project: Option<Project>,
+    /// Jobs that are not in the project because something is wrong with them, or with fonio.toml; without errors, none.
+    /// Their expressions can be looked at all the same.
+    pub unfinished: Vec<Unfinished>,
     /// All problems at once, by file and line.
     pub problems: Vec<Problem>,
 }
@@ -36,6 +40,19 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(Problem::is_error)
     }
+}
+
+/// What is known of a job that cannot be in the project.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    /// As of a [`Job`].
+    pub key: String,
+    /// The JavaScript.
+    pub expression: Expression,
+    /// Of its workflow.
+    pub globals: Option<Expression>,
+    /// Whose operations it calls; nothing where that is what is wrong.
+    pub adaptor: Option<AdaptorName>,
 }
 
 /// The generations of project files.

@@ -258,10 +258,15 @@ impl Workflow {
     fn edges_from(&self, wanted: impl Fn(&Source) -> bool) -> Vec<(&Edge, &Job)> {
         self.edges
             .iter()
-            .filter(|edge| edge.enabled && edge.condition != Condition::Never && wanted(&edge.from))
+            .filter(|edge| wanted(&edge.from) && self.is_followed(edge))
             .filter_map(|edge| Some((edge, self.job(&edge.to)?)))
-            .filter(|(_, job)| job.enabled)
             .collect()
+    }
+
+    /// Whether a run can ever follow this edge.
+    pub(super) fn is_followed(&self, edge: &Edge) -> bool {
+        let leads_on = || self.job(&edge.to).is_some_and(|job| job.enabled);
+        edge.enabled && edge.condition != Condition::Never && leads_on()
     }
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use super::Resolving;
 use crate::adaptor::AdaptorName;
 use crate::draft::{DraftJob, DraftWorkflow, Field, SourceFile};
-use crate::model::Job;
+use crate::expression::Expression;
+use crate::model::{Job, Unfinished};
 use crate::report::Report;
 use crate::suggest::did_you_mean;
 
@@ -13,20 +14,37 @@ use crate::suggest::did_you_mean;
 const COMMON: &str = "@openfn/language-common";
 
 impl Resolving<'_, '_> {
-    /// The job, unless something about it is wrong.
-    pub(super) fn job(&mut self, workflow: &DraftWorkflow, job: &DraftJob) -> Option<Job> {
+    /// The job, unless something about it is wrong; its expression is remembered all the same.
+    pub(super) fn job(
+        &mut self,
+        workflow: &DraftWorkflow,
+        globals: Option<&Expression>,
+        job: &DraftJob,
+    ) -> Option<Job> {
         let source = &workflow.source;
         let expression = self.expressions.find(self.inputs, source, job);
         let adaptor = adaptor(&mut self.inputs.report, source, job);
         let credential = self.credential(source, job);
-        let (expression, adaptor, credential) = (expression?, adaptor?, credential.ok()?);
         let id = job.id.text.clone();
+        let key = if self.generation.has_workflows() {
+            format!("{}/{id}", workflow.id.text)
+        } else {
+            id.clone()
+        };
+        let (expression, adaptor, credential) = match (expression?, adaptor, credential) {
+            (expression, Some(adaptor), Ok(credential)) => (expression, adaptor, credential),
+            (expression, adaptor, _) => {
+                self.unfinished.push(Unfinished {
+                    key,
+                    expression,
+                    globals: globals.cloned(),
+                    adaptor,
+                });
+                return None;
+            }
+        };
         Some(Job {
-            key: if self.generation.has_workflows() {
-                format!("{}/{id}", workflow.id.text)
-            } else {
-                id.clone()
-            },
+            key,
             name: job.name.clone().unwrap_or_else(|| id.clone()),
             id,
             workflow: workflow.id.text.clone(),
@@ -56,8 +74,11 @@ impl Resolving<'_, '_> {
             return Ok(Some(known.clone()));
         }
         // It was to be read from somewhere and could not be, which has been reported there.
-        let wanted = self.settings.credentials.get(text);
-        if wanted.is_some_and(|wanted| wanted.from_at != wanted.at) {
+        let unread = self.settings.is_none_or(|settings| {
+            let wanted = settings.credentials.get(text);
+            wanted.is_some_and(|wanted| wanted.from_at != wanted.at)
+        });
+        if unread {
             return Err(());
         }
         let message = format!(

@@ -11,41 +11,52 @@ use crate::credential::{self, Credential};
 use crate::dotenv::{Environment, Variables};
 use crate::draft::{Draft, DraftTrigger, DraftWorkflow, Field};
 use crate::inputs::Inputs;
-use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Workflow};
+use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Unfinished, Workflow};
 use crate::report::Place;
 use crate::settings::{SETTINGS_FILE, Settings};
 use crate::suggest::did_you_mean;
 
 use expressions::Expressions;
 
-/// Makes the project of its parts.
+/// Makes the project of its parts, and besides tells what jobs are left over. Without settings, which could not be read,
+/// there is no project, and nothing is said of what they may have said.
 pub(crate) fn resolve(
     inputs: &mut Inputs<'_>,
     mut draft: Draft,
-    settings: Settings,
+    settings: Option<Settings>,
     environment: Environment,
     variables: &Variables<'_>,
-) -> Project {
+) -> (Option<Project>, Vec<Unfinished>) {
     let bodies = std::mem::take(&mut draft.bodies);
     let names = credential::Names {
         declared: &draft.declared,
-        used: credentials_used(&draft),
+        used: match settings {
+            Some(_) => credentials_used(&draft),
+            None => BTreeSet::new(),
+        },
     };
-    let (credentials, aliases) = credential::resolve(inputs, bodies, &names, &settings, variables);
+    let none = Settings::default();
+    let known = settings.as_ref().unwrap_or(&none);
+    let (credentials, aliases) = credential::resolve(inputs, bodies, &names, known, variables);
     let mut resolving = Resolving {
         inputs,
         generation: draft.generation,
-        settings: &settings,
+        settings: settings.as_ref(),
         credentials: &credentials,
         aliases: &aliases,
         expressions: Expressions::default(),
+        unfinished: Vec::new(),
     };
     let workflows = resolving.workflows(&draft.workflows);
     refuse_shared_keys(resolving.inputs, &workflows);
-    let expressions = resolving.expressions;
+    let (expressions, mut unfinished) = (resolving.expressions, resolving.unfinished);
     expressions.warn_of_unused(inputs, &draft.file);
+    let Some(settings) = settings else {
+        unfinished.extend(workflows.into_iter().flat_map(left_over));
+        return (None, unfinished);
+    };
     warn_of_unused_adaptors(inputs, &settings, &workflows);
-    Project {
+    let project = Project {
         id: project_id(inputs.dir, &draft, &settings),
         name: draft.name,
         description: draft.description,
@@ -59,15 +70,29 @@ pub(crate) fn resolve(
         environment,
         fingerprint: inputs.fingerprint(),
         kept: draft.kept,
-    }
+    };
+    (Some(project), unfinished)
 }
 
+/// The jobs of a workflow whose project cannot be had.
+fn left_over(workflow: Workflow) -> impl Iterator<Item = Unfinished> {
+    let globals = workflow.globals;
+    workflow.jobs.into_iter().map(move |job| Unfinished {
+        key: job.key,
+        expression: job.expression,
+        globals: globals.clone(),
+        adaptor: Some(job.adaptor),
+    })
+}
+
+/// By their names.
 fn credentials_used(draft: &Draft) -> BTreeSet<&str> {
     let jobs = draft.workflows.iter().flat_map(|workflow| &workflow.jobs);
     jobs.filter_map(|job| match &job.credential {
         Field::Text { text, .. } => Some(text.as_str()),
         Field::Absent | Field::Wrong | Field::Path { .. } => None,
     })
+    .filter(|name| !draft.written_out.contains(*name))
     .collect()
 }
 
@@ -75,11 +100,13 @@ fn credentials_used(draft: &Draft) -> BTreeSet<&str> {
 struct Resolving<'r, 'd> {
     inputs: &'r mut Inputs<'d>,
     generation: Generation,
-    settings: &'r Settings,
+    /// Nothing where they could not be read.
+    settings: Option<&'r Settings>,
     credentials: &'r BTreeMap<String, Credential>,
     /// Other names of credentials.
     aliases: &'r BTreeMap<String, String>,
     expressions: Expressions,
+    unfinished: Vec<Unfinished>,
 }
 
 impl Resolving<'_, '_> {
@@ -102,10 +129,13 @@ impl Resolving<'_, '_> {
 
     fn workflow(&mut self, draft: &DraftWorkflow) -> Workflow {
         self.check_names(draft);
+        let globals = self
+            .expressions
+            .of_field(self.inputs, &draft.source, &draft.globals);
         let jobs: Vec<Job> = draft
             .jobs
             .iter()
-            .filter_map(|job| self.job(draft, job))
+            .filter_map(|job| self.job(draft, globals.as_ref(), job))
             .collect();
         let triggers = draft
             .triggers
@@ -113,9 +143,6 @@ impl Resolving<'_, '_> {
             .filter_map(|trigger| self.trigger(draft, trigger))
             .collect();
         let edges = edges::resolve(&mut self.inputs.report, draft);
-        let globals = self
-            .expressions
-            .of_field(self.inputs, &draft.source, &draft.globals);
         Workflow {
             id: draft.id.text.clone(),
             name: draft.name.clone().unwrap_or_else(|| draft.id.text.clone()),

@@ -55,9 +55,23 @@ fn a_credential_may_be_in_fonio_toml_alone_and_may_be_empty() {
         .with("fonio.toml", "[credentials.c]\nfrom = \"env:SECRET\"\n")
         .with_variable("SECRET", "{\"from\": \"process\"}");
     assert_eq!(origin_of(&fixture), "process");
-    let project =
-        Fixture::new(&project().replace("{ from: inline, password: hush }", "")).project();
-    assert!(project.credentials["c"].body.is_empty());
+    for empty in ["", "{}"] {
+        let fixture = Fixture::new(&project().replace("{ from: inline, password: hush }", empty));
+        assert_eq!(
+            fixture.problems(),
+            [
+                "warning project.yaml:10:3 the credential `c` has no values yet, and is empty to the jobs that have it | fill in credentials/c.json, or in fonio.toml:"
+            ]
+        );
+        let project = fixture.load().project.expect("a project");
+        assert!(project.credentials["c"].body.is_empty());
+    }
+}
+
+#[test]
+fn a_credential_that_no_job_has_may_be_empty_without_a_word() {
+    let unused = project().replace("{ from: inline, password: hush }", "{}");
+    Fixture::new(&unused.replace("    credential: c\n", "")).project();
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn a_credential_without_content_is_a_warning_with_the_lines_to_add() {
     let problem = &fixture.load().problems[0];
     assert_eq!(
         line(problem),
-        "warning project.yaml:3:3 the credential `ana@x.org-emr` has no content here, and is empty to the jobs that have it | write it as JSON into credentials/ana@x.org-emr.json, or in fonio.toml:"
+        "warning project.yaml:3:3 the credential `ana@x.org-emr` has no values yet, and is empty to the jobs that have it | fill in credentials/ana@x.org-emr.json, or in fonio.toml:"
     );
     let help = problem.help.clone().expect("help");
     let (_, toml) = help.split_once('\n').expect("lines to copy");

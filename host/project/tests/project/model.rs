@@ -291,3 +291,34 @@ fn values_of_a_credential_keep_the_kind_that_yaml_1_2_gives_them() {
         expected
     );
 }
+
+#[test]
+fn the_most_steps_of_a_run_are_counted_along_the_paths_that_one_run_can_take() {
+    let steps = |edges: &str| {
+        let text = format!(
+            "schema_version: '4.0'\nid: p\nworkflows:\n  - id: w\n    steps:\n      - {{ id: hook, type: webhook, enabled: true, next: {{ a: true }} }}\n{edges}"
+        );
+        Fixture::new(&text).project().workflows[0].steps_at_most()
+    };
+    let rest = "      - { id: b, expression: none, next: { d: true } }\n      - { id: c, expression: none, next: { d: true } }\n      - { id: d, expression: none }\n";
+    for (next, most) in [
+        ("{ b: true, c: true }", 5),
+        ("{ b: true, c: state.x }", 5),
+        ("{ b: on_job_success, c: on_job_failure }", 3),
+        ("{ b: on_job_success, c: on_job_failure, d: always }", 4),
+        ("{ b: true, c: { condition: always, disabled: true } }", 3),
+        ("{ b: true, c: never }", 3),
+    ] {
+        let edges = format!("      - {{ id: a, expression: none, next: {next} }}\n{rest}");
+        assert_eq!(steps(&edges), most, "{next}");
+    }
+}
+
+#[test]
+fn counting_the_steps_of_a_cycle_which_is_an_error_comes_to_an_end() {
+    let fixture = Fixture::new(
+        "schema_version: '4.0'\nid: p\nworkflows:\n  - id: w\n    steps:\n      - { id: a, expression: none, next: b }\n      - { id: b, expression: none, next: a }\n",
+    );
+    let project = fixture.load().project.expect("a project");
+    assert_eq!(project.workflows[0].steps_at_most(), 0);
+}

@@ -152,6 +152,23 @@ fn a_credential_file_that_is_not_there_is_a_warning_and_an_empty_credential() {
 }
 
 #[test]
+fn an_empty_credential_that_a_step_writes_out_is_meant_and_one_in_a_file_is_to_be_filled_in() {
+    let fixture = Fixture::empty()
+        .with(
+            "w.json",
+            r#"{"workflow": {"steps": [{"id": "a", "configuration": {}, "expression": "fn(s => s)", "next": "b"}, {"id": "b", "configuration": "creds.json", "expression": "fn(s => s)"}]}}"#,
+        )
+        .with("creds.json", "{}");
+    let loaded = load_file(&fixture.path().join("w.json"), &|_| None);
+    assert_eq!(
+        problems(&loaded),
+        [
+            "warning w.json:1:129 the credential `creds` has no values yet, and is empty to the jobs that have it | fill in credentials/creds.json, or in fonio.toml:"
+        ]
+    );
+}
+
+#[test]
 fn conditions_may_be_words_code_or_yes_and_no() {
     let project = Fixture::new(
         "schema_version: '4.0'\nid: p\nworkflows:\n  - id: w\n    steps:\n      - id: a\n        expression: none\n        next:\n          b: true\n          c: false\n          \
@@ -197,7 +214,7 @@ fn collections_and_credentials_may_be_lists_or_maps() {
             let project = Fixture::new(&format!(
                 "schema_version: '4.0'\nid: p\ncollections: {collections}\ncredentials: {credentials}\nworkflows:\n  - id: w\n    steps: [{{ id: a, configuration: ana@x.org|the emr }}]\n"
             ))
-            .with("credentials/the-emr.json", "{}")
+            .with("credentials/the-emr.json", "{\"a\": 1}")
             .project();
             assert_eq!(project.collections, ["seen"], "{collections}");
             assert_eq!(

@@ -28,7 +28,7 @@ pub(super) fn apply(
         };
         credential.body = body.clone();
         credential.origins.extend(origins_of_credential(body));
-        let lacked = format!("the credential `{}` has no content", credential.name);
+        let lacked = format!("the credential `{}` has no values", credential.name);
         problems.retain(|problem| problem.is_error() || !problem.message.starts_with(&lacked));
     }
     Ok(())

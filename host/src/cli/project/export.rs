@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fonio_project::Exported;
+use fonio_project::{Exported, Project};
 
 use super::files::Files;
 use super::{Format, understood};
@@ -34,7 +34,7 @@ impl Export {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
         let project = understood(&self.project).await?;
         let Exported { files, notes } = self.format.write(&project).map_err(Failure::failed)?;
-        for note in &notes {
+        for note in notes.iter().chain(&secrets(&project)) {
             paint::event("note", note);
         }
         match (&self.output, files.as_slice()) {
@@ -65,4 +65,18 @@ impl Export {
     fn is_file(&self, output: &std::path::Path) -> bool {
         self.format != Format::Workspace && !output.is_dir() && output.extension().is_some()
     }
+}
+
+/// That they are missing where the project goes.
+fn secrets(project: &Project) -> Option<String> {
+    let credentials = project.credentials.values();
+    let names: Vec<String> = credentials
+        .filter(|credential| !credential.body.is_empty())
+        .map(|credential| format!("`{}`", credential.name))
+        .collect();
+    let said = format!(
+        "secrets are not exported; write the credentials {} where the project goes",
+        names.join(", ")
+    );
+    (!names.is_empty()).then_some(said)
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use fonio_project::{Generation, Problem, Project, SETTINGS_FILE, load};
 
 use super::files::Files;
+use super::left_behind;
 use super::skeletons::Skeletons;
 use super::{Format, understood};
 use crate::cli::{Exit, Failure, paint};
@@ -21,7 +22,9 @@ const SETTINGS: &str = "\
 # allow = [\"https://api.example.org\"]
 ";
 
-const IGNORED_BY_GIT: &str = ".env\n.fonio/\ncredentials/*.json\ncredentials.yaml\n";
+/// Secrets, and what running leaves behind.
+const IGNORED_BY_GIT: &str =
+    ".env\n.fonio/\n.cli-cache/\noutput.json\ncredentials/*.json\ncredentials.yaml\n";
 
 /// Makes a directory that this host serves of a project of OpenFn's, of any generation.
 ///
@@ -57,6 +60,7 @@ impl Import {
         self.refuse_two_projects(&dir, format)?;
         let mut files = Files::below(&dir, exported.files);
         let mut notes = exported.notes;
+        notes.extend(left_behind::notes(&project));
         files.add(dir.join(SETTINGS_FILE), settings(&project));
         if !dir.join(".gitignore").exists() {
             files.add(dir.join(".gitignore"), IGNORED_BY_GIT);

@@ -3,6 +3,7 @@
 mod export;
 mod files;
 mod import;
+mod left_behind;
 mod skeletons;
 
 use std::path::Path;

@@ -44,7 +44,8 @@ impl<'p> Skeletons<'p> {
             let path = dir.join("credentials").join(format!("{file}.example"));
             files.add(path, text);
             notes.push(format!(
-                "fill in credentials/{file}.example and rename it to {file}, or say in fonio.toml where the credential comes from"
+                "the credential `{}` has no values yet: fill in credentials/{file}.example and rename it to {file}, or say in fonio.toml where it comes from",
+                credential.name
             ));
         }
     }

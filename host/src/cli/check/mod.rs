@@ -1,13 +1,21 @@
 //! `fonio check`.
+//!
+//! Beside what keeps a project from being served it tells what would go wrong later: `addresses` that nothing grants, and
+//! `workflows` that nothing starts or that never end. `expressions` looks at the jobs that could not be loaded.
+
+mod addresses;
+mod expressions;
+mod workflows;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fonio_project::{Problem, Severity};
+use fonio_project::{Loaded, Problem, Severity};
 use serde_json::json;
 
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
+use crate::adaptors::Adaptors;
 use crate::host::load_project;
 use crate::live::Live;
 
@@ -43,19 +51,7 @@ impl Check {
             )));
         }
         let loaded = load_project(&self.dir).await;
-        let (problems, summary) = match loaded.project {
-            None => (loaded.problems, "the project cannot be loaded".to_owned()),
-            Some(project) => {
-                let sandbox = sandbox::start().await?;
-                let live = Live::load(project, loaded.problems, &sandbox, None).await;
-                let summary = [
-                    paint::count(live.project.jobs().count(), "job"),
-                    paint::count(live.project.triggers().count(), "trigger"),
-                    paint::count(live.project.credentials.len(), "credential"),
-                ];
-                (live.problems, summary.join(", "))
-            }
-        };
+        let (problems, summary) = self.look_through(loaded).await?;
         let errors = problems
             .iter()
             .filter(|problem| problem.severity == Severity::Error)
@@ -70,6 +66,44 @@ impl Check {
             Exit::Failed
         })
     }
+}
+
+impl Check {
+    /// Every problem, and what the project has.
+    async fn look_through(&self, loaded: Loaded) -> Result<(Vec<Problem>, String), Failure> {
+        const NOT_LOADED: &str = "the project cannot be loaded";
+        let Loaded {
+            project,
+            unfinished,
+            mut problems,
+        } = loaded;
+        let Some(project) = project else {
+            if !unfinished.is_empty() {
+                let sandbox = sandbox::start().await?;
+                let adaptors = Adaptors::load(&self.dir, &sandbox, None, &mut problems).await;
+                problems.extend(expressions::of(&unfinished, &adaptors, &sandbox).await);
+            }
+            return Ok((sorted(problems), NOT_LOADED.to_owned()));
+        };
+        let sandbox = sandbox::start().await?;
+        let live = Live::load(project, problems, &sandbox, None).await;
+        let mut problems = live.problems.clone();
+        problems.extend(expressions::without_adaptor(&live, &sandbox).await);
+        problems.extend(expressions::of(&unfinished, live.adaptors(), &sandbox).await);
+        problems.extend(workflows::warnings(&live.project, &problems));
+        problems.extend(addresses::warnings(&live));
+        let summary = [
+            paint::count(live.project.jobs().count(), "job"),
+            paint::count(live.project.triggers().count(), "trigger"),
+            paint::count(live.project.credentials.len(), "credential"),
+        ];
+        Ok((sorted(problems), summary.join(", ")))
+    }
+}
+
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by(|a, b| a.place().cmp(&b.place()));
+    problems
 }
 
 fn print(problems: &[Problem], errors: usize, summary: &str) {
