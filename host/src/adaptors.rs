@@ -1,5 +1,6 @@
 //! The adaptors of a project: files in `adaptors/` and those inside the program, and which of them a job's name means.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use fonio_sandbox::{Adaptor, AdaptorError, Sandbox};
 use semver::Version;
 use sha2::{Digest, Sha256};
 
+use crate::bring::{adaptor_file, import_command};
 use crate::versions::Asked;
 use crate::wasm_file;
 
@@ -65,7 +67,12 @@ impl LoadedAdaptor {
 
 /// Every adaptor of a project: its own files first, then what the program carries.
 #[derive(Clone, Debug, Default)]
-pub struct Adaptors(pub Vec<LoadedAdaptor>);
+pub struct Adaptors {
+    /// In the order in which a name is looked up.
+    pub all: Vec<LoadedAdaptor>,
+    /// The project's directory, as whoever asked has named it.
+    dir: PathBuf,
+}
 
 impl Adaptors {
     /// Loads `adaptors/*.wasm` and the built-in ones; a file that does not load is a problem, and its old version stays.
@@ -79,7 +86,7 @@ impl Adaptors {
         for path in wasm_files(dir) {
             let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
             let before = old.and_then(|old| {
-                old.0
+                old.all
                     .iter()
                     .find(|adaptor| adaptor.file.as_ref() == Some(&file))
             });
@@ -96,7 +103,7 @@ impl Adaptors {
                 wasm,
                 None,
                 sandbox,
-                old.and_then(|old| old.0.iter().find(|a| a.file.is_none())),
+                old.and_then(|old| old.all.iter().find(|a| a.file.is_none())),
             )
             .await
             {
@@ -106,7 +113,10 @@ impl Adaptors {
                 }
             }
         }
-        Adaptors(loaded)
+        Adaptors {
+            all: loaded,
+            dir: dir.to_path_buf(),
+        }
     }
 
     /// Loads the file `path` and puts it before all others, by the name that it would have as `adaptors/NAME.wasm`.
@@ -121,13 +131,13 @@ impl Adaptors {
     ) -> Result<(), String> {
         let file = Path::new("adaptors").join(format!("{name}.wasm"));
         let loaded = load_file(path, &file, sandbox, None).await?;
-        self.0.insert(0, loaded);
+        self.all.insert(0, loaded);
         Ok(())
     }
 
     /// Whether an adaptor is still here. One that was deleted must not run on in jobs made with it.
     pub(crate) fn have(&self, digest: Option<&String>) -> bool {
-        digest.is_none_or(|digest| self.0.iter().any(|adaptor| adaptor.digest == *digest))
+        digest.is_none_or(|digest| self.all.iter().any(|adaptor| adaptor.digest == *digest))
     }
 
     /// The adaptor that a job names; `None` in `Ok` for the common operations alone.
@@ -146,77 +156,115 @@ impl Adaptors {
     /// As [`Adaptors::find`].
     pub fn choose(&self, name: &AdaptorName) -> Result<Choice<'_>, (String, String)> {
         let asked = Asked::of(name.version.as_deref());
-        let imported = self.0.iter().filter_map(|adaptor| {
-            let (package, version) = adaptor.package()?;
-            means(name, package).then_some((version, adaptor))
-        });
+        let imported = self.imported(name);
         let fitting = imported.filter(|(version, _)| asked.fits(version));
         if let Some((_, newest)) = fitting.max_by(|(a, _), (b, _)| a.cmp(b)) {
-            return Ok(Choice::new(newest, asked.why_imported()));
+            return Ok(Choice {
+                adaptor: Some(newest),
+                why: asked.why_imported(),
+                missing: None,
+            });
         }
         let mut native = self
-            .0
+            .all
             .iter()
             .filter(|adaptor| adaptor.adaptor.contents().is_none());
         if let Some(found) = native.find(|adaptor| answers_to(adaptor, name, &asked)) {
-            return Ok(Choice::new(
-                found,
-                "a native adaptor that answers to the name",
-            ));
+            return Ok(Choice {
+                adaptor: Some(found),
+                why: "a native adaptor that answers to the name",
+                missing: self.missing(name, &asked),
+            });
         }
         if [COMMON, COLLECTIONS].contains(&name.name.as_str()) {
-            let why = "the common operations inside the program";
-            return Ok(Choice { adaptor: None, why });
+            return Ok(Choice {
+                adaptor: None,
+                why: "the common operations inside the program",
+                missing: self.missing(name, &asked),
+            });
         }
         Err(self.nothing(name))
     }
 
+    /// The packages that the name means, whatever version it asks for.
+    fn imported<'a>(
+        &'a self,
+        name: &AdaptorName,
+    ) -> impl Iterator<Item = (Version, &'a LoadedAdaptor)> {
+        self.all.iter().filter_map(move |adaptor| {
+            let (package, version) = adaptor.package()?;
+            means(name, package).then_some((version, adaptor))
+        })
+    }
+
+    fn imported_versions(&self, name: &AdaptorName) -> String {
+        let versions: BTreeSet<Version> = self.imported(name).map(|(version, _)| version).collect();
+        let versions: Vec<String> = versions.iter().map(Version::to_string).collect();
+        versions.join(" and ")
+    }
+
+    /// Whoever names one version has written for that one, and should know when it is another that runs.
+    fn missing(&self, name: &AdaptorName, asked: &Asked) -> Option<String> {
+        let Asked::Exactly(version) = asked else {
+            return None;
+        };
+        let others = self.imported_versions(name);
+        let others = match (others.is_empty(), others.contains(" and ")) {
+            (true, _) => String::new(),
+            (false, false) => format!(" ({others} is)"),
+            (false, true) => format!(" ({others} are)"),
+        };
+        let command = import_command(name, &self.dir);
+        Some(format!("{version} is not imported{others}: {command}"))
+    }
+
     fn nothing(&self, name: &AdaptorName) -> (String, String) {
-        let others = self.0.iter().filter_map(LoadedAdaptor::package);
-        let others: Vec<String> = others
-            .filter(|(package, _)| means(name, package))
-            .map(|(_, version)| version.to_string())
-            .collect();
-        let known = self
-            .0
-            .iter()
-            .flat_map(|a| a.adaptor.description().answers_to.clone());
-        let mut known: Vec<String> = known.collect();
-        known.dedup();
+        let others = self.imported_versions(name);
         let here = if others.is_empty() {
-            format!("here now: {COMMON}, {}", known.join(", "))
+            let said = self
+                .all
+                .iter()
+                .map(|one| &one.adaptor.description().answers_to);
+            let mut known: BTreeSet<&str> = said.flatten().map(String::as_str).collect();
+            known.insert(COMMON);
+            let known: Vec<&str> = known.into_iter().collect();
+            format!("here now: {}", known.join(", "))
         } else {
-            format!("imported is {}", others.join(" and "))
+            format!("imported is {others}")
         };
         let help = format!(
-            "import it from npm: fonio adaptor import {name}; or put a .wasm that answers to it into adaptors/ (for example adaptors/{}.wasm); {here}",
-            name.short()
+            "import it from npm: {}; or put a .wasm that answers to it into adaptors/ (for example {}); {here}",
+            import_command(name, &self.dir),
+            adaptor_file(name, &self.dir).display()
         );
         (format!("no adaptor here answers to {name}"), help)
     }
 }
 
 /// An adaptor, and why a name means it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Choice<'a> {
     /// None for the common operations inside the program.
     pub adaptor: Option<&'a LoadedAdaptor>,
     /// A part of a sentence.
-    pub why: &'static str,
+    why: &'static str,
+    /// The version that the job names stands for nothing here: which those are that do, and the command that brings it.
+    pub missing: Option<String>,
 }
 
-impl<'a> Choice<'a> {
-    fn new(adaptor: &'a LoadedAdaptor, why: &'static str) -> Choice<'a> {
-        Choice {
-            adaptor: Some(adaptor),
-            why,
+impl Choice<'_> {
+    /// Why it is that one, and not the version that was named.
+    pub fn why(&self) -> String {
+        match &self.missing {
+            None => self.why.to_owned(),
+            Some(missing) => format!("{}; {missing}", self.why),
         }
     }
 }
 
 /// Whether a job that says `name` means this package. One without a scope is named by the same rule: a job's `clinic` is
 /// `@openfn/language-clinic`, and the package `clinic` that someone wrote with `fonio adaptor new`.
-fn means(name: &AdaptorName, package: &str) -> bool {
+pub(crate) fn means(name: &AdaptorName, package: &str) -> bool {
     let known = package.parse::<AdaptorName>();
     known.is_ok_and(|known| known.name == name.name)
 }

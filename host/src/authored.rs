@@ -92,3 +92,21 @@ pub struct Place<'p> {
     /// The line itself; nothing where it cannot be told.
     pub text: Option<String>,
 }
+
+impl Place<'_> {
+    /// The lines under a sentence about this place, the same as under a problem that `check` finds.
+    pub fn shown(&self) -> String {
+        let problem = Problem {
+            severity: Severity::Error,
+            file: self.file.to_path_buf(),
+            line: self.line,
+            column: self.column,
+            message: String::new(),
+            help: None,
+            source_line: self.text.clone(),
+        };
+        let text = problem.to_string();
+        let under = text.split_once('\n').map_or("", |(_, under)| under);
+        format!("\n{under}")
+    }
+}

@@ -16,6 +16,7 @@
 pub mod adaptors;
 pub mod author;
 pub mod authored;
+mod bring;
 pub mod cli;
 pub mod collections;
 pub mod fields;

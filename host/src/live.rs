@@ -81,11 +81,16 @@ impl Live {
         old: Option<&Live>,
     ) -> Live {
         let project = Arc::new(project);
+        let mut loading = Loading {
+            project: &project,
+            adaptors: &adaptors,
+            sandbox,
+            problems: &mut problems,
+        };
         let mut jobs = BTreeMap::new();
         for job in project.jobs() {
             let before = old.and_then(|old| old.jobs.get(&job.key));
-            let live = load_job(&project, job, &adaptors, sandbox, before, &mut problems).await;
-            jobs.insert(job.key.clone(), live);
+            jobs.insert(job.key.clone(), loading.job(job, before).await);
         }
         let before = old.map(|old| &old.conditions);
         let conditions = Conditions::load(&project, sandbox, before, &mut problems).await;
@@ -116,112 +121,118 @@ impl Live {
     }
 }
 
-async fn load_job(
-    project: &Project,
-    job: &Job,
-    adaptors: &Adaptors,
-    sandbox: &Sandbox,
-    before: Option<&LiveJob>,
-    problems: &mut Vec<Problem>,
-) -> LiveJob {
-    let (source, code) = compile(project, job, adaptors, sandbox, before, problems).await;
-    let (source, code, outdated) = match (&code, before) {
-        (
-            Err(_),
-            Some(LiveJob {
-                source: old,
-                code: Ok(working),
-                ..
-            }),
-        ) if adaptors.have(old.adaptor.as_ref()) => (old.clone(), Ok(Arc::clone(working)), true),
-        _ => (source, code, false),
-    };
-    let own = job
-        .state
-        .as_ref()
-        .and_then(|state| state.get("configuration")?.as_object());
-    let adaptor = adaptors.find(&job.adaptor).ok().flatten();
-    let adaptor = adaptor.map(|found| found.adaptor.as_ref());
-    let vault = sealed::of_job(project.credential_for(job), own, adaptor);
-    // A grant may have been taken back: connections made under the old one must not live on.
-    let egress = Egress::new(project.grants_for(job));
-    LiveJob {
-        source,
-        code,
-        outdated,
-        egress,
-        limits: project.limits_for(job),
-        vault,
-    }
+/// What the jobs of a project are loaded with.
+struct Loading<'l> {
+    project: &'l Project,
+    adaptors: &'l Adaptors,
+    sandbox: &'l Sandbox,
+    problems: &'l mut Vec<Problem>,
 }
 
-async fn compile(
-    project: &Project,
-    job: &Job,
-    adaptors: &Adaptors,
-    sandbox: &Sandbox,
-    before: Option<&LiveJob>,
-    problems: &mut Vec<Problem>,
-) -> (Source, Result<Arc<CompiledJob>, StepFailure>) {
-    let authored = Authored::new(job, project.workflow_of(job));
-    let expression = authored.source();
-    let found = match adaptors.find(&job.adaptor) {
-        Ok(found) => found,
-        Err((message, help)) => {
-            let failure = StepFailure::new(
-                FailureKind::Load,
-                "LoadError",
-                format!("{message}\n  = {help}"),
-            );
-            problems.push(at_job(job, message, help));
-            return (
-                Source {
-                    expression,
-                    adaptor: None,
-                },
-                Err(failure),
-            );
-        }
-    };
-    let source = Source {
-        expression,
-        adaptor: found.map(|found| found.digest.clone()),
-    };
-    if let Some(LiveJob {
-        source: same,
-        code: Ok(code),
-        ..
-    }) = before
-        && *same == source
-    {
-        return (source, Ok(Arc::clone(code)));
-    }
-    let adaptor = found.map(|found| Arc::clone(&found.adaptor));
-    match sandbox.load_job(&job.id, &source.expression, adaptor).await {
-        Ok(compiled) => {
-            problems.extend(
-                compiled
-                    .warnings
-                    .iter()
-                    .map(|warning| authored.problem(&job.key, warning, Severity::Warning)),
-            );
-            (source, Ok(Arc::new(compiled)))
-        }
-        Err(found) => {
-            let found: Vec<Problem> = found
-                .iter()
-                .map(|problem| authored.problem(&job.key, problem, Severity::Error))
-                .collect();
-            let sentence = found
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n");
-            problems.extend(found);
+impl Loading<'_> {
+    async fn job(&mut self, job: &Job, before: Option<&LiveJob>) -> LiveJob {
+        let (source, code) = self.compile(job, before).await;
+        let (source, code, outdated) = match (&code, before) {
             (
-                source,
-                Err(StepFailure::new(FailureKind::Load, "LoadError", sentence)),
-            )
+                Err(_),
+                Some(LiveJob {
+                    source: old,
+                    code: Ok(working),
+                    ..
+                }),
+            ) if self.adaptors.have(old.adaptor.as_ref()) => {
+                (old.clone(), Ok(Arc::clone(working)), true)
+            }
+            _ => (source, code, false),
+        };
+        let own = job
+            .state
+            .as_ref()
+            .and_then(|state| state.get("configuration")?.as_object());
+        let adaptor = self.adaptors.find(&job.adaptor).ok().flatten();
+        let adaptor = adaptor.map(|found| found.adaptor.as_ref());
+        let vault = sealed::of_job(self.project.credential_for(job), own, adaptor);
+        // A grant may have been taken back: connections made under the old one must not live on.
+        let egress = Egress::new(self.project.grants_for(job));
+        LiveJob {
+            source,
+            code,
+            outdated,
+            egress,
+            limits: self.project.limits_for(job),
+            vault,
+        }
+    }
+
+    async fn compile(
+        &mut self,
+        job: &Job,
+        before: Option<&LiveJob>,
+    ) -> (Source, Result<Arc<CompiledJob>, StepFailure>) {
+        let authored = Authored::new(job, self.project.workflow_of(job));
+        let expression = authored.source();
+        let found = match self.adaptors.find(&job.adaptor) {
+            Ok(found) => found,
+            Err((message, help)) => {
+                let failure = StepFailure::new(
+                    FailureKind::Load,
+                    "LoadError",
+                    format!("{message}\n  = {help}"),
+                );
+                self.problems.push(at_job(job, message, help));
+                return (
+                    Source {
+                        expression,
+                        adaptor: None,
+                    },
+                    Err(failure),
+                );
+            }
+        };
+        let source = Source {
+            expression,
+            adaptor: found.map(|found| found.digest.clone()),
+        };
+        if let Some(LiveJob {
+            source: same,
+            code: Ok(code),
+            ..
+        }) = before
+            && *same == source
+        {
+            return (source, Ok(Arc::clone(code)));
+        }
+        let adaptor = found.map(|found| Arc::clone(&found.adaptor));
+        match self
+            .sandbox
+            .load_job(&job.id, &source.expression, adaptor)
+            .await
+        {
+            Ok(compiled) => {
+                self.problems.extend(
+                    compiled
+                        .warnings
+                        .iter()
+                        .map(|warning| authored.problem(&job.key, warning, Severity::Warning)),
+                );
+                (source, Ok(Arc::new(compiled)))
+            }
+            Err(found) => {
+                let found: Vec<Problem> = found
+                    .iter()
+                    .map(|problem| authored.problem(&job.key, problem, Severity::Error))
+                    .collect();
+                let sentence = found
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("\n");
+                self.problems.extend(found);
+                (
+                    source,
+                    Err(StepFailure::new(FailureKind::Load, "LoadError", sentence)),
+                )
+            }
         }
     }
 }

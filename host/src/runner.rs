@@ -107,6 +107,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         input,
         given: None,
         time_left: time_left(&live, &claimed),
+        listener: None,
     };
     let ended = flow::run(&host.sandbox, &live, step).await;
     if let Some(usage) = ended.usage {
@@ -239,15 +240,7 @@ pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String 
     let place = live.project.job(key).zip(failure.position);
     let place = place.map(|(job, (line, column))| {
         let authored = Authored::new(job, live.project.workflow_of(job));
-        let place = authored.place(line, column);
-        let text = place.text.unwrap_or_default();
-        format!(
-            "\n  --> {}:{}:{}\n   | {}",
-            place.file.display(),
-            place.line,
-            place.column,
-            text.trim_end()
-        )
+        authored.place(line, column).shown()
     });
     said + &place.unwrap_or_default()
 }

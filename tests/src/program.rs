@@ -1,7 +1,7 @@
 //! One call of the program, to its end.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -118,6 +118,31 @@ impl Program {
             code: status.code(),
             stdout: text(stdout),
             stderr: text(stderr),
+        }
+    }
+}
+
+impl Program {
+    /// Runs it in `dir` to its end, and calls `then` as soon as the person has read a line with `words` in it.
+    pub fn run_until_said(&self, dir: &Path, words: &str, then: impl FnOnce()) -> Ended {
+        let mut child = self.start(dir);
+        let stdout = collect(child.stdout.take());
+        let mut stderr = String::new();
+        let mut then = Some(then);
+        for line in BufReader::new(child.stderr.take().expect("the pipe was asked for")).lines() {
+            stderr += &(line.expect("it is text") + "\n");
+            if stderr.contains(words)
+                && let Some(then) = then.take()
+            {
+                then();
+            }
+        }
+        let status = wait(&mut child, &self.arguments.join(" "));
+        let stdout = stdout.join().expect("output is read");
+        Ended {
+            code: status.code(),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is not imported, and what a person reads then.
 
-use fonio_tests::{Npm, Package, Program, Project};
+use fonio_tests::{Answer, Ended, FarSide, Npm, Package, Program, Project};
+use serde_json::{Value, json};
 
 /// The package is refused with exit code 10, and the person reads all of `words`.
 #[track_caller]
@@ -164,6 +165,87 @@ fn another_package_than_the_one_asked_for_is_refused() {
         &Package::new("export const a = 1;").named("@acme/other"),
         &["@acme/other was asked for, but that is @acme/thing@1.2.3"],
     );
+}
+
+/// What a registry answers for a package of one version that needs these.
+fn published(name: &str, version: &str, needs: &Value) -> Answer {
+    Answer::json(&json!({
+        "name": name,
+        "dist-tags": { "latest": version },
+        "versions": { version: {
+            "name": name, "version": version, "dependencies": needs,
+            "dist": { "tarball": "http://127.0.0.1:1/none.tgz", "shasum": "0000000000000000000000000000000000000000" },
+        } },
+    }))
+}
+
+/// Imports from a registry that has `@openfn/language-thing`, which needs a version of common that was never published.
+fn import_from_registry(package: &str) -> Option<Ended> {
+    Npm::for_test("import_refusals")?;
+    let registry =
+        FarSide::answering(
+            |request| match request.target.replace("%2f", "/").as_str() {
+                "/@openfn/language-thing" => {
+                    let needs = json!({"@openfn/language-common": "3.3.5"});
+                    published("@openfn/language-thing", "1.2.3", &needs)
+                }
+                "/@openfn/language-common" => {
+                    published("@openfn/language-common", "3.3.4", &json!({}))
+                }
+                _ => Answer::json(&json!({"error": "Not found"})).status(404),
+            },
+        );
+    let project = Project::new();
+    let ended = Program::new(["adaptor", "import", package, "-o", "thing.wasm"])
+        .env("PATH", &std::env::var("PATH").unwrap_or_default())
+        .env("npm_config_registry", &registry.url("/"))
+        .run(project.dir());
+    Some(ended.expect_code(10))
+}
+
+#[test]
+fn a_dependency_that_was_never_published_is_named_with_who_asks_for_it_and_a_way_round() {
+    let Some(ended) = import_from_registry("thing") else {
+        return;
+    };
+    ended
+        .expect_said("@openfn/language-thing@1.2.3 asks for @openfn/language-common@3.3.5, which")
+        .expect_said(
+            r#"echo '{"overrides": {"@openfn/language-common": "latest"}}' > package.json"#,
+        )
+        .expect_said("--from node_modules/@openfn/language-thing");
+}
+
+#[test]
+fn a_version_that_is_not_there_is_told_from_a_package_that_is_not() {
+    let Some(ended) = import_from_registry("thing@9.9.9") else {
+        return;
+    };
+    ended
+        .expect_said("the registry has no @openfn/language-thing@9.9.9")
+        .expect_said("npm view @openfn/language-thing versions");
+}
+
+#[test]
+fn a_short_name_that_is_none_of_openfns_says_what_it_stands_for() {
+    let Some(ended) = import_from_registry("lodash") else {
+        return;
+    };
+    ended
+        .expect_said("lodash stands for @openfn/language-lodash, which is not in the registry")
+        .expect_said("fonio adaptor import lodash --from node_modules/lodash");
+}
+
+#[test]
+fn a_package_without_a_scope_is_imported_from_where_it_is() {
+    let Some(npm) = Npm::for_test("import_refusals") else {
+        return;
+    };
+    Package::with_manifest(r#"{"name": "clinic", "version": "1.0.0", "main": "index.js"}"#)
+        .named("clinic")
+        .file("index.js", "exports.visit = () => state => state;")
+        .import(&npm)
+        .expect_code(0);
 }
 
 #[test]

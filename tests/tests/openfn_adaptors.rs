@@ -273,14 +273,14 @@ fn names_resolve_to_the_exact_version_the_newest_that_fits_or_a_native_adaptor_a
         meaning("http@6.5.1"),
         (
             http.into(),
-            "a native adaptor that answers to the name".into(),
+            "a native adaptor that answers to the name; 6.5.1 is not imported (7.2.10 is): fonio adaptor import @openfn/language-http@6.5.1".into(),
             String::new()
         )
     );
     assert_eq!(meaning("common@3.3.4").0, "adaptors/common@3.3.4.wasm");
     assert_eq!(
         meaning("common@2.0.0").1,
-        "the common operations inside the program"
+        "the common operations inside the program; 2.0.0 is not imported (3.3.4 is): fonio adaptor import @openfn/language-common@2.0.0"
     );
     let help = meaning("fhir@5.0.15").2;
     assert!(

@@ -416,6 +416,47 @@ fn lines_look_as_openfns_do_and_levels_choose_among_them() {
 }
 
 #[test]
+fn objects_that_a_job_logs_are_shown_as_sanitize_asks() {
+    let job = "fn(s => { console.log('got', { b: 1, a: 2 }, [1, 2], 7); console.log({ x: 1 }); console.log({}, []); return s; })";
+    let flow = r#"{ "workflow": { "globals": "./own.js", "steps": [{ "id": "a", "expression": "fn(s => { console.log(twice([1])); return s; })" }] } }"#;
+    let project = Project::new()
+        .file("job.js", job)
+        .file("own.js", "export const twice = list => [...list, ...list];")
+        .file("flow.json", flow);
+    let lines = |what: &str, policy: &str| {
+        let ended = openfn(&project, &[what, "-l", "none", "--sanitize", policy]).expect_code(0);
+        ended.stdout.replace("[JOB] ℹ ", "")
+    };
+    assert_eq!(
+        lines("job.js", "none"),
+        "got {\"b\":1,\"a\":2} [1,2] 7\n{\"x\":1}\n{} []\n"
+    );
+    assert_eq!(lines("job.js", "remove"), "got null null 7\n");
+    assert_eq!(
+        lines("job.js", "summarize"),
+        "got (object with keys a, b) (array with 2 items) 7\n(object with keys x)\n(empty object) (empty array)\n"
+    );
+    assert_eq!(
+        lines("job.js", "obfuscate"),
+        "got [object] [array] 7\n[object]\n[object] [array]\n"
+    );
+    assert_eq!(lines("flow.json", "summarize"), "(array with 2 items)\n");
+    openfn(&project, &["job.js", "--sanitize", "wash"])
+        .expect_code(1)
+        .expect_said("none, remove, summarize, obfuscate");
+}
+
+#[test]
+fn hints_use_the_words_of_the_program_that_was_called() {
+    let project = Project::new().file("job.js", "post('/x')");
+    let said = openfn(&project, &["job.js"]).expect_code(1).stderr;
+    assert!(
+        said.contains("`openfn JOB -a`") && !said.contains("fonio run"),
+        "{said}"
+    );
+}
+
+#[test]
 fn lines_can_be_json() {
     let project = Project::new().file(
         "job.js",
@@ -514,6 +555,19 @@ fn what_only_openfn_has_is_told_in_a_sentence() {
         openfn(&dir, &[command, "anything", "-l", "info"])
             .expect_code(1)
             .expect_said(&format!("openfn {command}: "));
+    }
+    for (words, instead) in [
+        (
+            &["repo", "install", "-a", "http@7.2.0"][..],
+            "openfn repo install: adaptors are .wasm files here, made once of a package: fonio adaptor import http@7.2.0\n",
+        ),
+        (&["repo", "list"], "fonio adaptor list"),
+        (&["install"], "fonio adaptor import @openfn/language-NAME"),
+        (&["deploy"], "fonio serve"),
+        (&["pull", "x"], "fonio project import"),
+        (&["project", "pull"], "fonio project export"),
+    ] {
+        openfn(&dir, words).expect_code(1).expect_said(instead);
     }
     expect_printed(&openfn(&dir, &["version"]).expect_code(0), "fonio");
     for help in [

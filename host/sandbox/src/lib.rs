@@ -43,7 +43,7 @@ mod step;
 pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
 pub use capabilities::http::Egress;
-pub use capabilities::log::{Level, LogLine};
+pub use capabilities::log::{Level, Listener, LogLine};
 pub use code::CodeError;
 pub use compile::{Shape, compile_guest};
 pub use description::{Description, Operation, Parameter};

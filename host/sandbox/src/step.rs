@@ -15,7 +15,7 @@ use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobEr
 use crate::capabilities::collections::{Collections, StepCollections};
 use crate::capabilities::http::Egress;
 use crate::capabilities::http::step::{Refusals, StepOutside};
-use crate::capabilities::log::{LogLine, StepLog};
+use crate::capabilities::log::{Listener, LogLine, StepLog};
 use crate::expression::{AdaptorSlot, DENIED, LIMIT, RuntimeImports};
 use crate::guest::store;
 use crate::job::CompiledJob;
@@ -37,6 +37,8 @@ pub struct StepRequest {
     pub collections: Option<Arc<dyn Collections>>,
     /// What it may use up.
     pub limits: Limits,
+    /// Who reads its lines as they are written; they are in the outcome in any case.
+    pub listener: Option<Arc<dyn Listener>>,
 }
 
 /// How a step ended.
@@ -151,7 +153,9 @@ impl Sandbox {
         let _place = self.places.acquire().await;
         let started = Instant::now();
         let seals = request.seals.clone();
-        let log = StepLog::new(request.limits.log_bytes);
+        let log = StepLog::new(request.limits.log_bytes)
+            .without_secrets(seals.clone())
+            .heard_by(request.listener.clone());
         let meter = Meter::new(request.limits);
         let wall_time = request.limits.wall_time;
         let work = Metered::new(
@@ -175,14 +179,7 @@ impl Sandbox {
             result: result
                 .map(|state| seals.redact_json(state))
                 .map_err(|failure| failure.without_secrets(&seals)),
-            log: log
-                .finish()
-                .into_iter()
-                .map(|line| LogLine {
-                    message: seals.redact_line(&line.message),
-                    ..line
-                })
-                .collect(),
+            log: log.finish(),
             usage,
         }
     }

@@ -69,6 +69,7 @@ pub async fn try_case(
             seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits,
+            listener: None,
         })
         .await;
     // First what the other system saw: what came of it follows from that.

@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use fonio_project::{AdaptorName, Project};
-use fonio_sandbox::{Adaptor, Operation, Sandbox};
+use fonio_sandbox::{Adaptor, Sandbox};
 use serde_json::{Value, json};
 
 use super::author::AuthorCommand;
 use super::import::ImportPackage;
+use super::inspect::Inspect;
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
 use crate::adaptors::{Adaptors, LoadedAdaptor};
 use crate::wasm_file;
+
+/// How wide lines for a person are, in characters; a word that is longer stands alone.
+const WIDTH: usize = 120;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdaptorCommand {
@@ -32,19 +36,6 @@ pub(crate) struct List {
     /// The project's directory.
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-/// Shows what a file is before anyone trusts it: its operations, its credential and every interface it imports.
-///
-/// The file's own description is computed in the sandbox, without network; that of an imported package is read. Exits 10
-/// when it is not an adaptor.
-#[derive(Debug, Args)]
-pub(crate) struct Inspect {
-    /// A `.wasm` file.
-    file: PathBuf,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -80,7 +71,7 @@ impl List {
             .flat_map(names)
             .map(|name| meaning(&name, &adaptors))
             .collect();
-        let rows: Vec<Value> = adaptors.0.iter().map(row).collect();
+        let rows: Vec<Value> = adaptors.all.iter().map(row).collect();
         if self.json {
             println!(
                 "{}",
@@ -128,7 +119,7 @@ fn meaning(name: &AdaptorName, adaptors: &Adaptors) -> Value {
         Ok(choice) => json!({
             "name": name.to_string(),
             "from": choice.adaptor.map_or_else(|| "built in".to_owned(), from),
-            "why": choice.why,
+            "why": choice.why(),
         }),
         Err((error, help)) => json!({ "name": name.to_string(), "error": error, "help": help }),
     }
@@ -167,24 +158,23 @@ fn meanings(names: &[Value]) {
     }
     println!("\n{:<36} {:<34} WHY", "JOBS NAME", "THEY GET");
     for name in names {
-        match name["error"].as_str() {
-            None => println!(
-                "{:<36} {:<34} {}",
-                text(name, "name"),
-                text(name, "from"),
-                text(name, "why")
-            ),
-            Some(error) => println!(
-                "{:<36} {error}\n{:<36} = {}",
-                text(name, "name"),
-                "",
-                text(name, "help")
-            ),
+        let (gets, why) = match name["error"].as_str() {
+            None => (text(name, "from"), text(name, "why").to_owned()),
+            Some(error) => ("nothing", format!("{error}; {}", text(name, "help"))),
+        };
+        let row = format!("{:<36} {gets:<34} ", text(name, "name"));
+        if row.chars().count() + why.chars().count() <= WIDTH {
+            println!("{row}{why}");
+        } else {
+            // One clause a line, so that a command stays in one piece.
+            println!("{}", row.trim_end());
+            why.split("; ")
+                .for_each(|clause| println!("{}", paint::wrapped(clause, 4, WIDTH)));
         }
     }
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }
 
@@ -201,61 +191,4 @@ pub(crate) async fn load(sandbox: &Sandbox, file: &Path) -> Result<Adaptor, Fail
         .load_adaptor(&wasm)
         .await
         .map_err(|error| failed(error.to_string()))
-}
-
-impl Inspect {
-    async fn execute(self, sandbox: &Sandbox) -> Result<Exit, Failure> {
-        let adaptor = load(sandbox, &self.file).await?;
-        if self.json {
-            let mut value = serde_json::to_value(adaptor.description()).map_err(Failure::failed)?;
-            value["imports"] = json!(adaptor.imports());
-            value["package"] = json!(adaptor.contents());
-            println!("{value}");
-        } else {
-            show(&adaptor);
-        }
-        Ok(Exit::Success)
-    }
-}
-
-fn show(adaptor: &Adaptor) {
-    let description = adaptor.description();
-    println!(
-        "{} {}\n{}\n",
-        description.name, description.version, description.docs
-    );
-    if let Some(contents) = adaptor.contents() {
-        println!("an npm package, imported by {}", contents.made_by);
-        println!("licence     {}", contents.licence);
-    }
-    println!("answers to  {}", description.answers_to.join(", "));
-    println!("wants       {}\n", description.wants.join(", "));
-    println!("operations");
-    description.operations.iter().for_each(show_operation);
-    println!("\ncredential");
-    let fields = description.credential_schema["properties"].as_object();
-    for (name, field) in fields.into_iter().flatten() {
-        let secret = if field["writeOnly"] == true {
-            " (secret)"
-        } else {
-            ""
-        };
-        println!("  {name}{secret}  {}", text(field, "description"));
-    }
-    println!("\nimports");
-    for import in adaptor.imports() {
-        println!("  {import}");
-    }
-}
-
-fn show_operation(operation: &Operation) {
-    let parameters = operation.parameters.iter().map(|parameter| {
-        let mark = if parameter.optional { "?" } else { "" };
-        format!("{}{mark}", parameter.name)
-    });
-    let parameters: Vec<String> = parameters.collect();
-    println!("  {}({})", operation.name, parameters.join(", "));
-    if let Some(line) = operation.docs.lines().next() {
-        println!("      {line}");
-    }
 }

@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use fonio_project::Limits;
 use serde_json::{Value, json};
 
 use super::output::println;
-use super::sandbox::cache_folder;
-use super::{Exit, Failure, adaptor, paint, sandbox};
+use super::sandbox::tools;
+use super::{Exit, Failure, adaptor, paint, run, sandbox};
 use crate::author::{self, AuthorError, Case, Language, Name, Source, Trial};
 
 #[derive(Debug, Subcommand)]
@@ -115,7 +114,7 @@ impl Build {
 impl Test {
     async fn execute(self) -> Result<Exit, Failure> {
         let cases = Case::all(&self.dir)?;
-        let limits = limits(&self.dir)?;
+        let limits = run::settings(&self.dir)?.limits;
         let wasm = match &self.wasm {
             Some(wasm) => wasm.clone(),
             None => built(&self.dir).await?,
@@ -162,25 +161,6 @@ async fn built(dir: &Path) -> Result<PathBuf, Failure> {
         source.build(&output, &tools()?, &paint::event).await?;
     }
     Ok(output)
-}
-
-/// Where esbuild is kept, for `fonio adaptor import` too.
-fn tools() -> Result<PathBuf, Failure> {
-    Ok(cache_folder()?.join("tools"))
-}
-
-fn limits(dir: &Path) -> Result<Limits, Failure> {
-    let (settings, problems) = fonio_project::load_settings(dir);
-    for problem in &problems {
-        paint::problem(problem);
-    }
-    let settings = settings.filter(|_| !problems.iter().any(fonio_project::Problem::is_error));
-    settings.map(|settings| settings.limits).ok_or_else(|| {
-        Failure(
-            Exit::NotLoaded,
-            "fonio.toml cannot be understood".to_owned(),
-        )
-    })
 }
 
 fn show(case: &Case, trial: &Trial, dir: &Path) {

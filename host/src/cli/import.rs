@@ -9,8 +9,9 @@ use fonio_project::AdaptorName;
 use fonio_sandbox::Sandbox;
 
 use super::output::println;
-use super::sandbox::cache_folder;
+use super::sandbox::tools;
 use super::{Exit, Failure, paint};
+use crate::bring::takes_adaptors;
 use crate::import::{self, ImportError, Imported, Origin};
 
 /// Makes an adaptor of an npm package: one `.wasm` file that holds it, with its operations, documentation and credential.
@@ -46,7 +47,7 @@ impl ImportPackage {
         };
         let program = std::env::current_exe().map_err(Failure::failed)?;
         let imported = import
-            .run(&program, &cache_folder()?.join("tools"), &paint::event)
+            .run(&program, &tools()?, &paint::event)
             .await
             .map_err(failure)?;
         paint::event("Compiling", "the snapshot");
@@ -72,15 +73,7 @@ impl ImportPackage {
                 dir.display()
             )));
         }
-        let files = [
-            "project.yaml",
-            "project.yml",
-            "openfn.yaml",
-            "project.json",
-            "project.js",
-            "fonio.toml",
-        ];
-        if files.iter().any(|file| dir.join(file).exists()) {
+        if takes_adaptors(dir) {
             return Ok(());
         }
         Err(Failure::usage(format!(

@@ -5,6 +5,7 @@ mod author;
 mod check;
 mod compile;
 mod import;
+mod inspect;
 mod named;
 mod openfn;
 mod output;

@@ -54,7 +54,8 @@ async fn from_file(sandbox: &Sandbox, path: &Path) -> Result<Named, Failure> {
     Ok(Named { adaptor, name })
 }
 
-async fn from_project(
+/// The adaptor that jobs of the project in `dir` would get by this name; none for the common operations.
+pub(crate) async fn from_project(
     sandbox: &Sandbox,
     dir: &Path,
     named: &str,

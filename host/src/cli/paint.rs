@@ -71,6 +71,27 @@ pub(crate) fn problem(problem: &Problem) {
     eprint!("{style}{word}{style:#}{rest}\n\n");
 }
 
+/// What a person may want to know, though nothing is wrong.
+pub(crate) fn note(said: &str) {
+    eprintln!("{GREEN}note{GREEN:#}: {said}");
+}
+
+/// Words in lines of at most `width` characters, each behind `indent` spaces.
+pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
+    let margin = " ".repeat(indent);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{margin}{word}")),
+        }
+    }
+    lines.join("\n")
+}
+
 /// A count with its noun.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

@@ -29,13 +29,18 @@ fn code_cache() -> Result<PathBuf, Failure> {
 }
 
 /// Where this user's things are kept that can be made again: `FONIO_CACHE`, else `fonio` in the user's cache folder.
-pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
+fn cache_folder() -> Result<PathBuf, Failure> {
     variable("FONIO_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|cache| cache.join("fonio")))
         .or_else(|| variable("HOME").map(|home| home.join(".cache").join("fonio")))
         .ok_or_else(|| {
             Failure::usage("there is no folder for compiled code: set FONIO_CACHE, or HOME")
         })
+}
+
+/// Where esbuild is kept from one build to the next.
+pub(crate) fn tools() -> Result<PathBuf, Failure> {
+    Ok(cache_folder()?.join("tools"))
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

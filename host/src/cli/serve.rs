@@ -206,7 +206,7 @@ fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(),
     let address = listener.local_addr().map_err(Failure::failed)?;
     if let Some(live) = host.live() {
         let jobs = paint::count(live.project.jobs().count(), "job");
-        let adaptors = paint::count(live.adaptors().0.len(), "adaptor");
+        let adaptors = paint::count(live.adaptors().all.len(), "adaptor");
         paint::event(
             "project",
             &format!(

@@ -85,6 +85,7 @@ impl Conditions {
             seals: Seals::default(),
             collections: None,
             limits,
+            listener: None,
         };
         match sandbox.run(request).await.result {
             Ok(answer) => Ok(answer == r#"{"holds":true}"#),

@@ -11,7 +11,9 @@ use std::time::Duration;
 use fonio_project::{
     AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
 };
-use fonio_sandbox::{FailureKind, LogLine, Sandbox, StepFailure, StepRequest, Usage, Vault};
+use fonio_sandbox::{
+    FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRequest, Usage, Vault,
+};
 use fonio_store::{FirstStep, NewRun};
 use serde_json::{Map, Value};
 
@@ -61,6 +63,8 @@ pub struct Step<'s> {
     pub given: Option<Given<'s>>,
     /// What is left of the run's time, if its workflow has a timeout.
     pub time_left: Option<Duration>,
+    /// Who reads what its job writes, while it does.
+    pub listener: Option<Arc<dyn Listener>>,
 }
 
 /// A credential that a person gave for one run.
@@ -230,6 +234,7 @@ async fn execute(
             seals,
             collections: Some(Arc::clone(&live.collections)),
             limits,
+            listener: step.listener.clone(),
         })
         .await;
     let result = outcome.result.map_err(|failure| {

@@ -154,7 +154,7 @@ fn dependencies(folder: &Path) -> Vec<String> {
 }
 
 /// As Node finds a package: in `node_modules` here or further up.
-fn resolve(from: &Path, name: &str) -> Option<PathBuf> {
+pub(super) fn resolve(from: &Path, name: &str) -> Option<PathBuf> {
     from.ancestors()
         .map(|folder| folder.join("node_modules").join(name))
         .find(|folder| folder.is_dir())

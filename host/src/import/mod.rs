@@ -1,7 +1,7 @@
 //! `fonio adaptor import`: from an npm package to one `.wasm` that drops into a project.
 //!
 //! ```text
-//!  obtain     npm installs it, or --from says where it is          npm.rs
+//!  obtain     npm installs it, or --from says where it is          npm.rs, trouble.rs
 //!  examine    what cannot run here is refused, with the reason      examine.rs
 //!  bundle     esbuild makes one module of it and of what it needs,  bundle.rs, esbuild.rs, compat.rs
 //!             Node's own modules replaced by the compatibility layer
@@ -18,6 +18,7 @@ mod describe;
 mod esbuild;
 mod examine;
 mod npm;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 

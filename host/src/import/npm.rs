@@ -11,7 +11,8 @@ use fonio_project::AdaptorName;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::ImportError;
+use super::{ImportError, examine, trouble};
+use crate::adaptors::means;
 
 /// The largest adaptors take half a minute; npm itself may wait for ever for a registry that fell silent.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -98,7 +99,8 @@ pub async fn obtain(
             }
         }
     };
-    if installed.text("name") != name.name {
+    let its_own = installed.text("name");
+    if its_own != name.name && !means(name, its_own) {
         return Err(ImportError::NotThere(format!(
             "{} was asked for, but that is {}",
             name.name,
@@ -115,10 +117,8 @@ fn absolute(path: &Path) -> Result<PathBuf, ImportError> {
 /// Whether every dependency is found from the folder upwards, as Node would find it.
 fn has_what_it_needs(package: &Installed) -> bool {
     let needed = package.manifest["dependencies"].as_object();
-    needed.into_iter().flatten().all(|(name, _)| {
-        let mut above = package.folder.ancestors();
-        above.any(|folder| folder.join("node_modules").join(name).is_dir())
-    })
+    let mut names = needed.into_iter().flatten().map(|(name, _)| name);
+    names.all(|name| examine::resolve(&package.folder, name).is_some())
 }
 
 /// Without the scripts of packages: they would run with the rights of whoever imports.
@@ -146,7 +146,8 @@ async fn install(
     )
     .await?;
     if !output.status.success() {
-        return Err(explain(name, &String::from_utf8_lossy(&output.stderr)));
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(trouble::explain(name, &said, folder).await);
     }
     let installed =
         fs::read_to_string(&manifest).map_err(|error| ImportError::file(&manifest, error))?;
@@ -179,63 +180,4 @@ pub(super) async fn run(folder: &Path, arguments: &[&OsStr]) -> Result<Output, I
             _ => format!("npm does not start: {error}"),
         })
     })
-}
-
-/// What npm said, as a sentence.
-fn explain(name: &AdaptorName, said: &str) -> ImportError {
-    let line = |start: &str| {
-        let found = said
-            .lines()
-            .filter_map(|line| line.strip_prefix("npm error "));
-        found
-            .map(str::trim)
-            .find_map(|line| line.strip_prefix(start))
-    };
-    let code = line("code ").unwrap_or_default();
-    match code {
-        "E404" => ImportError::NotThere(format!(
-            "{name} or a package it needs is not in the registry (or not for you): {}",
-            line("404 ").unwrap_or("npm says 404")
-        )),
-        "ETARGET" => ImportError::NotThere(format!(
-            "there is no such version: {}",
-            line("notarget ")
-                .unwrap_or("npm says ETARGET")
-                .trim_end_matches('.')
-        )),
-        "ENOTFOUND" | "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT" | "EAI_AGAIN" => {
-            ImportError::Tool(format!(
-                "npm does not reach its registry ({code}). Fetch the package elsewhere (`npm pack {name}`, or a folder in which `npm install {name}` was run) and give it with --from"
-            ))
-        }
-        _ => ImportError::Tool(format!(
-            "npm could not install {name}: {}",
-            said.trim().chars().take(2000).collect::<String>()
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(text: &str) -> String {
-        explain(&"http@9.9.9".parse().expect("a name"), text).to_string()
-    }
-
-    #[test]
-    fn what_npm_says_becomes_a_sentence() {
-        assert_eq!(
-            said(
-                "npm error code ETARGET\nnpm error notarget No matching version found for x@9.9.9.\n"
-            ),
-            "there is no such version: No matching version found for x@9.9.9"
-        );
-        assert!(
-            said("npm error code E404\nnpm error 404 Not Found - GET x\n")
-                .contains("is not in the registry (or not for you): Not Found - GET x")
-        );
-        assert!(said("npm error code ENOTFOUND\n").contains("give it with --from"));
-        assert!(said("something else").contains("something else"));
-    }
 }

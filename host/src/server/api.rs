@@ -76,7 +76,7 @@ fn project(host: &Host) -> Value {
         }
         shown
     });
-    let adaptors = live.adaptors().0.iter().map(|loaded| {
+    let adaptors = live.adaptors().all.iter().map(|loaded| {
         let description = loaded.adaptor.description();
         json!({
             "name": loaded.short_name(),

@@ -216,6 +216,7 @@ impl Steps {
             seals: Seals::default(),
             collections: None,
             limits: Limits::default(),
+            listener: None,
         };
         let outcome = sandbox.run(request).await;
         match &outcome.result {

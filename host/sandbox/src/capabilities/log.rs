@@ -10,6 +10,8 @@ use fonio_project::{LimitInfo, Limits};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
+use crate::seal::Seals;
+
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +49,12 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// Who reads the lines as they are written, in order. It is called where the guest waits for it, so it must not take long.
+pub trait Listener: std::fmt::Debug + Send + Sync {
+    /// A line that the limit lets through.
+    fn hear(&self, line: &LogLine);
+}
+
 #[derive(Debug, Default)]
 struct Lines {
     kept: Vec<LogLine>,
@@ -59,6 +67,8 @@ struct Lines {
 pub struct StepLog {
     limit_bytes: u64,
     lines: Arc<Mutex<Lines>>,
+    listener: Option<Arc<dyn Listener>>,
+    seals: Seals,
 }
 
 /// Each kept line is charged this on top of its text, so that a flood of empty lines meets the limit too.
@@ -70,7 +80,21 @@ impl StepLog {
         StepLog {
             limit_bytes,
             lines: Arc::default(),
+            listener: None,
+            seals: Seals::default(),
         }
+    }
+
+    /// Each line is looked through for the secrets of this credential.
+    #[must_use]
+    pub fn without_secrets(self, seals: Seals) -> StepLog {
+        StepLog { seals, ..self }
+    }
+
+    /// With someone who reads along.
+    #[must_use]
+    pub fn heard_by(self, listener: Option<Arc<dyn Listener>>) -> StepLog {
+        StepLog { listener, ..self }
     }
 
     /// Adds a line, or counts it as dropped once the limit is reached.
@@ -82,11 +106,20 @@ impl StepLog {
             return;
         }
         lines.bytes += cost;
-        lines.kept.push(LogLine {
+        self.keep(&mut lines.kept, level, printable(message));
+    }
+
+    /// Under the lock, so that lines of guests side by side are heard in the order in which they are kept.
+    fn keep(&self, kept: &mut Vec<LogLine>, level: Level, message: String) {
+        let line = LogLine {
             at_ms: now_ms(),
             level,
-            message: printable(message),
-        });
+            message: self.seals.redact_line(&message),
+        };
+        if let Some(listener) = &self.listener {
+            listener.hear(&line);
+        }
+        kept.push(line);
     }
 
     /// The lines, and a last one that says how many the limit dropped.
@@ -102,11 +135,7 @@ impl StepLog {
                 .map(|info| info.sentence(&limits))
                 .unwrap_or_default();
             let message = format!("{} more lines were dropped: {sentence}", lines.dropped);
-            kept.push(LogLine {
-                at_ms: now_ms(),
-                level: Level::Warn,
-                message,
-            });
+            self.keep(&mut kept, Level::Warn, message);
         }
         kept
     }

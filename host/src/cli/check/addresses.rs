@@ -64,6 +64,7 @@ fn of_the_job(live: &Live, job: &Job, code: &CompiledJob) -> Vec<Problem> {
             line: address.line,
             column: address.column,
             help: Some(origin.remedy(&grants)),
+            unclosed: None,
         };
         Some(authored.problem(&job.key, &found, Severity::Warning))
     });

@@ -7,10 +7,11 @@ mod addresses;
 mod expressions;
 mod workflows;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fonio_project::{Loaded, Problem, Severity};
+use fonio_project::{AdaptorName, Loaded, Problem, Severity};
 use serde_json::json;
 
 use super::output::println;
@@ -51,14 +52,23 @@ impl Check {
             )));
         }
         let loaded = load_project(&self.dir).await;
-        let (problems, summary) = self.look_through(loaded).await?;
+        let (problems, notes, summary) = self.look_through(loaded).await?;
         let errors = problems
             .iter()
             .filter(|problem| problem.severity == Severity::Error)
             .count();
         match self.format {
-            Format::Json => println!("{}", json!({ "ok": errors == 0, "problems": problems })),
-            Format::Text => print(&problems, errors, &summary),
+            Format::Json => {
+                let mut said = json!({ "ok": errors == 0, "problems": problems });
+                if !notes.is_empty() {
+                    said["notes"] = json!(notes);
+                }
+                println!("{said}");
+            }
+            Format::Text => {
+                notes.iter().for_each(|note| paint::note(note));
+                print(&problems, errors, &summary);
+            }
         }
         Ok(if errors == 0 {
             Exit::Success
@@ -69,8 +79,11 @@ impl Check {
 }
 
 impl Check {
-    /// Every problem, and what the project has.
-    async fn look_through(&self, loaded: Loaded) -> Result<(Vec<Problem>, String), Failure> {
+    /// Every problem, what else is worth knowing, and what the project has.
+    async fn look_through(
+        &self,
+        loaded: Loaded,
+    ) -> Result<(Vec<Problem>, Vec<String>, String), Failure> {
         const NOT_LOADED: &str = "the project cannot be loaded";
         let Loaded {
             project,
@@ -83,7 +96,7 @@ impl Check {
                 let adaptors = Adaptors::load(&self.dir, &sandbox, None, &mut problems).await;
                 problems.extend(expressions::of(&unfinished, &adaptors, &sandbox).await);
             }
-            return Ok((sorted(problems), NOT_LOADED.to_owned()));
+            return Ok((sorted(problems), Vec::new(), NOT_LOADED.to_owned()));
         };
         let sandbox = sandbox::start().await?;
         let live = Live::load(project, problems, &sandbox, None).await;
@@ -97,13 +110,24 @@ impl Check {
             paint::count(live.project.triggers().count(), "trigger"),
             paint::count(live.project.credentials.len(), "credential"),
         ];
-        Ok((sorted(problems), summary.join(", ")))
+        Ok((sorted(problems), versions(&live), summary.join(", ")))
     }
 }
 
 fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by(|a, b| a.place().cmp(&b.place()));
     problems
+}
+
+/// Jobs that name one version of an adaptor and get what stands for all versions.
+fn versions(live: &Live) -> Vec<String> {
+    let names: BTreeSet<&AdaptorName> = live.project.jobs().map(|job| &job.adaptor).collect();
+    let noted = names.into_iter().filter_map(|name| {
+        let choice = live.adaptors().choose(name).ok()?;
+        let why = choice.missing.is_some().then(|| choice.why())?;
+        Some(format!("jobs that name {name} get {why}"))
+    });
+    noted.collect()
 }
 
 fn print(problems: &[Problem], errors: usize, summary: &str) {

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fonio_project::{Problem, Workflow, origins_of_credential};
+use fonio_sandbox::Listener;
 use serde_json::{Value, json};
 
 use super::adaptors::Asked;
@@ -14,7 +16,7 @@ use super::log::{Component, Log};
 use super::options::{Common, Execute};
 use super::{credentials, duration, state, steps};
 use crate::cli::run::walk::{Finished, Walk, Watch};
-use crate::cli::run::{allow, for_this_run, origins};
+use crate::cli::run::{advice, allow, origins};
 use crate::cli::{Failure, sandbox};
 use crate::flow::{Ended, Given, Severity, classify};
 use crate::live::Live;
@@ -27,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) async fn run(execute: Execute, log: &Log) -> Result<bool, Failure> {
     let started = Instant::now();
     tell_of_ignored(&execute.common, log);
-    let asked = Asked::parse(&execute.adaptors)?;
+    let asked = Asked::parse(&execute.adaptors.named)?;
     let mut input = Input::find(&execute, &asked).await?;
     if asked.is_empty() && job_at(Path::new(&execute.path)).is_some() {
         log.warn(
@@ -118,7 +120,7 @@ fn tell_of_ignored(common: &Common, log: &Log) {
     }
 }
 
-/// Credentials, grants and the time that the command line gives.
+/// What the command line gives: credentials, grants, time, and how to log.
 fn prepare(execute: &Execute, input: &mut Input) -> Result<(), Failure> {
     let Input {
         project, problems, ..
@@ -131,6 +133,7 @@ fn prepare(execute: &Execute, input: &mut Input) -> Result<(), Failure> {
         let asked = execute.timeout.map(Duration::from_millis);
         let timeout = asked.or(workflow.options.timeout).unwrap_or(TIMEOUT);
         workflow.options.timeout = Some(timeout);
+        execute.common.sanitize.apply(workflow);
     }
     Ok(())
 }
@@ -143,6 +146,8 @@ pub(super) fn tell_of_problems(problems: &[Problem], log: &Log) -> Result<(), Fa
         let said = text
             .split_once(": ")
             .map_or(text.as_str(), |(_, said)| said);
+        // The compiler of jobs knows the program by its own name only.
+        let said = &said.replace("`fonio run -a`", "`openfn JOB -a`");
         if problem.is_error() {
             log.error(Component::Compiler, said);
         } else {
@@ -203,15 +208,16 @@ pub(super) struct Told<'t> {
 }
 
 impl Watch for Told<'_> {
+    fn listener(&self) -> Arc<dyn Listener> {
+        Arc::new(*self.log)
+    }
+
     fn starts(&mut self, id: &str) {
         self.log
             .always(Component::Runtime, &format!("Starting step {id}"));
     }
 
     fn ended(&mut self, key: &str, id: &str, ended: &Ended, took: Duration) {
-        for line in &ended.log {
-            self.log.of_job(line);
-        }
         let took = duration::words(took);
         match &ended.failure {
             None => self.log.success(
@@ -219,7 +225,7 @@ impl Watch for Told<'_> {
                 &format!("Completed step {id} in {took}"),
             ),
             Some(failure) => {
-                let said = sentence(self.live, key, failure) + for_this_run(failure);
+                let said = sentence(self.live, key, failure) + &advice(failure);
                 self.log.error(Component::Runtime, &said);
                 let fate = match classify(failure).1 {
                     Severity::Fail => format!(

@@ -77,7 +77,6 @@ const IGNORED: &[Unused] = &[
     with("immutable", Takes::Nothing, Effect::Missed),
     with("strict", Takes::Nothing, Effect::Missed),
     with("globals", Takes::Value, Effect::Missed),
-    with("sanitize", Takes::Value, Effect::Missed),
     with("collections-endpoint", Takes::Value, Effect::Missed),
     with("collections-version", Takes::Value, Effect::Missed),
     with("endpoint", Takes::Value, Effect::Missed),

@@ -10,6 +10,7 @@ use serde_json::Map;
 
 use super::adaptors::Asked;
 use super::options::Execute;
+use crate::bring::holds_project;
 use crate::cli::run::workflow::{find_workflow, ids, is_plan};
 use crate::cli::{Exit, Failure, run};
 use crate::host::{load_project, load_project_file};
@@ -109,19 +110,6 @@ pub(super) fn job_at(path: &Path) -> Option<PathBuf> {
         return Some(path.to_owned());
     }
     Some(path.join(JOB_FILE)).filter(|file| file.is_file())
-}
-
-fn holds_project(dir: &Path) -> bool {
-    let there = |name: &&str| dir.join(name).is_file();
-    [
-        "openfn.yaml",
-        "project.yaml",
-        "project.yml",
-        "project.json",
-        "project.js",
-    ]
-    .iter()
-    .any(there)
 }
 
 async fn workspace(execute: &Execute) -> Result<Loaded, Failure> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anstyle::{AnsiColor, Style};
-use fonio_sandbox::{Level, LogLine};
+use fonio_sandbox::{Level, Listener, LogLine};
 use serde_json::{Value, json};
 
 use crate::cli::output;
@@ -135,7 +135,7 @@ impl FromStr for Levels {
 }
 
 /// Writes the lines.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Log {
     json: bool,
     thresholds: [Threshold; 4],
@@ -184,23 +184,6 @@ impl Log {
         self.write(by, Kind::Error, said, None);
     }
 
-    /// A line that a job wrote, with the time when it did.
-    pub fn of_job(&self, line: &LogLine) {
-        let kind = match line.level {
-            Level::Debug => Kind::Debug,
-            Level::Info => Kind::Info,
-            Level::Warn => Kind::Warn,
-            Level::Error => Kind::Error,
-        };
-        let at = u64::try_from(line.at_ms).unwrap_or_default();
-        self.write(
-            Component::Job,
-            kind,
-            &line.message,
-            Some(Duration::from_millis(at)),
-        );
-    }
-
     /// What was asked for on standard output, whatever the levels: as it is, or as the message of a line of JSON.
     pub fn result(&self, state: &str) {
         if self.json {
@@ -235,6 +218,25 @@ impl Log {
             Kind::Warn | Kind::Error => anstream::eprintln!("{line}"),
             _ => output::println!("{line}"),
         }
+    }
+}
+
+/// The lines of jobs, with the time when they wrote them.
+impl Listener for Log {
+    fn hear(&self, line: &LogLine) {
+        let kind = match line.level {
+            Level::Debug => Kind::Debug,
+            Level::Info => Kind::Info,
+            Level::Warn => Kind::Warn,
+            Level::Error => Kind::Error,
+        };
+        let at = u64::try_from(line.at_ms).unwrap_or_default();
+        self.write(
+            Component::Job,
+            kind,
+            &line.message,
+            Some(Duration::from_millis(at)),
+        );
     }
 }
 

@@ -22,6 +22,7 @@ mod ignored;
 mod input;
 mod log;
 mod options;
+mod sanitize;
 mod state;
 mod steps;
 mod trial;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::ignored::Ignored;
 use super::log::{Levels, Log};
+use super::sanitize::Policy;
 use super::{NAME, elsewhere};
 
 /// Runs OpenFn's jobs and workflows in a WebAssembly sandbox: Fonio, with OpenFn's command line.
@@ -46,14 +47,8 @@ pub(super) struct Execute {
     pub path: String,
     /// Which workflow, if PATH holds several.
     pub workflow: Option<String>,
-    /// The adaptor of a job: a name (`http`, `http@7.2.0`), a `.wasm` file, or `NAME=FILE.wasm`.
-    #[arg(
-        short,
-        long = "adaptors",
-        visible_alias = "adaptor",
-        value_name = "ADAPTOR"
-    )]
-    pub adaptors: Vec<String>,
+    #[command(flatten)]
+    pub adaptors: Adaptors,
     /// The state to start with, from a JSON file.
     #[arg(short, long, value_name = "FILE")]
     pub state_path: Option<PathBuf>,
@@ -100,19 +95,26 @@ pub(super) struct Execute {
     pub common: Common,
 }
 
+/// What a job can call beside the common operations.
+#[derive(Debug, Args)]
+pub(super) struct Adaptors {
+    /// The adaptor of a job: a name (`http`, `http@7.2.0`), a `.wasm` file, or `NAME=FILE.wasm`.
+    #[arg(
+        short = 'a',
+        long = "adaptors",
+        visible_alias = "adaptor",
+        value_name = "ADAPTOR"
+    )]
+    pub named: Vec<String>,
+}
+
 /// Compiles a job and prints what runs in its place.
 #[derive(Debug, Args)]
 pub(super) struct Compile {
     /// A job (.js), or a folder with a job.js.
     pub path: PathBuf,
-    /// The adaptor of the job: a name or a `.wasm` file.
-    #[arg(
-        short,
-        long = "adaptors",
-        visible_alias = "adaptor",
-        value_name = "ADAPTOR"
-    )]
-    pub adaptors: Vec<String>,
+    #[command(flatten)]
+    pub adaptors: Adaptors,
     /// Where to write it [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     pub output_path: Option<PathBuf>,
@@ -143,6 +145,10 @@ pub(super) struct Common {
     /// Tell it as JSON, one object a line.
     #[arg(long, env = "OPENFN_LOG_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     log_json: bool,
+    /// What becomes of objects and arrays that jobs log: none shows them, remove leaves them out, summarize gives their
+    /// keys or their length, obfuscate what they are.
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Policy::None)]
+    pub sanitize: Policy,
     #[command(flatten)]
     pub ignored: Ignored,
 }

@@ -1,5 +1,7 @@
 //! `fonio run`: one job, or a whole workflow.
 
+mod compile;
+mod listener;
 pub(super) mod walk;
 pub(super) mod workflow;
 
@@ -8,17 +10,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use fonio_project::{
-    Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings, Severity,
-};
+use fonio_project::{Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings};
 use fonio_sandbox::{
-    Adaptor, CompiledJob, Egress, FailureKind, JobProblem, Sandbox, StepFailure, StepOutcome,
-    StepRequest, Vault,
+    Adaptor, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome, StepRequest,
+    Vault,
 };
 use serde_json::{Map, Value, json};
 
+pub(super) use self::compile::{compile, compiled};
+use self::listener::ToPerson;
 use super::output::println;
 use super::{Exit, Failure, named, paint, sandbox};
+use crate::authored::Place;
+use crate::bring::{holds_project, word};
 use crate::collections::PassingCollections;
 use crate::host::{load_project, load_project_file};
 use crate::live::Live;
@@ -74,6 +78,24 @@ struct Prepared {
     settings: Settings,
 }
 
+impl Prepared {
+    /// Where in its file the job failed, if that is known.
+    fn place(&self, failure: &StepFailure) -> String {
+        let Some((line, column)) = failure.position else {
+            return String::new();
+        };
+        let text = self.source.lines().nth(line as usize - 1);
+        let (file, text) = (self.file.as_path(), text.map(str::to_owned));
+        let place = Place {
+            file,
+            line,
+            column,
+            text,
+        };
+        place.shown()
+    }
+}
+
 impl Run {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
         let state = self.initial_state()?;
@@ -111,6 +133,7 @@ impl Run {
             seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits: prepared.limits,
+            listener: Some(Arc::new(ToPerson)),
         };
         self.finish(&prepared, sandbox.run(request).await)
     }
@@ -211,22 +234,19 @@ impl Run {
 
     async fn prepare_file(&self, sandbox: &Sandbox, dir: &Path) -> Result<Prepared, Failure> {
         let file = PathBuf::from(&self.job);
+        if self.project.is_none() && !file.exists() && holds_project(dir) {
+            return Err(Failure::usage(format!(
+                "there is no file {0}; if it is a job or workflow of the project here: fonio run {1} --project .",
+                self.job,
+                word(&self.job)
+            )));
+        }
         let source = read(&file)?;
         let named = named::adaptor(sandbox, dir, &self.adaptor).await?;
         let (adaptor, name) = named.map_or((None, None), |named| {
             (Some(named.adaptor), Some(named.name))
         });
-        let (settings, problems) = fonio_project::load_settings(dir);
-        for problem in &problems {
-            paint::problem(problem);
-        }
-        let settings = settings.filter(|_| !problems.iter().any(Problem::is_error));
-        let settings = settings.ok_or_else(|| {
-            Failure(
-                Exit::NotLoaded,
-                "fonio.toml cannot be understood".to_owned(),
-            )
-        })?;
+        let settings = settings(dir)?;
         let code = compiled(sandbox, &file, &source, adaptor.clone()).await?;
         let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
         Ok(Prepared {
@@ -270,26 +290,12 @@ impl Run {
     }
 
     fn finish(&self, prepared: &Prepared, outcome: StepOutcome) -> Result<Exit, Failure> {
-        for line in &outcome.log {
-            paint::log_line(line.level, &line.message);
-        }
         let state = match outcome.result {
             Ok(state) => state,
             Err(failure) => {
-                let mut said = format!("{}: {}", failure.name, failure.message);
-                if let Some((line, column)) = failure.position {
-                    let source = prepared
-                        .source
-                        .lines()
-                        .nth(line as usize - 1)
-                        .unwrap_or_default();
-                    said += &format!(
-                        "\n  --> {}:{line}:{column}\n   | {}",
-                        prepared.file.display(),
-                        source.trim_end()
-                    );
-                }
-                said += for_this_run(&failure);
+                let said = format!("{}: {}", failure.name, failure.message)
+                    + &prepared.place(&failure)
+                    + &advice(&failure);
                 return Err(Failure(Exit::of_step(&failure), said));
             }
         };
@@ -331,15 +337,31 @@ pub(super) fn allow(project: &mut Project, origins: &[Origin]) {
     project.settings.allow.extend_from_slice(origins);
 }
 
-/// What to say of a refusal besides the lines for fonio.toml, where there is `--allow`.
-pub(super) fn for_this_run(failure: &StepFailure) -> &'static str {
+/// What to do about a failure, besides what its sentence says: what its adaptor proposes, and `--allow` for a refusal.
+pub(super) fn advice(failure: &StepFailure) -> String {
+    let fix = failure.details.get("fix").and_then(Value::as_str);
+    let fix = fix.and_then(|fix| fix.split(char::is_control).next());
+    let fix = fix.map(|fix| format!("\n  = {fix}")).unwrap_or_default();
     match failure.kind {
         // Other refusals, such as of a sealed value, are not about an origin.
         FailureKind::Denied if failure.message.contains("allow = [") => {
-            "\n  = or name that origin with --allow, for this run alone"
+            fix + "\n  = or name that origin with --allow, for this run alone"
         }
-        _ => "",
+        _ => fix,
     }
+}
+
+/// fonio.toml, after every problem in it has been shown.
+pub(super) fn settings(dir: &Path) -> Result<Settings, Failure> {
+    let (settings, problems) = fonio_project::load_settings(dir);
+    for problem in &problems {
+        paint::problem(problem);
+    }
+    let settings = settings.filter(|_| !problems.iter().any(Problem::is_error));
+    settings.ok_or_else(|| {
+        let said = "fonio.toml cannot be understood".to_owned();
+        Failure(Exit::NotLoaded, said)
+    })
 }
 
 /// What `--allow` names.
@@ -354,65 +376,4 @@ pub(super) fn origins(allow: &[String]) -> Result<Vec<Origin>, Failure> {
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
-}
-
-/// Compiles the expression in `file`.
-///
-/// # Errors
-/// Every problem found, with its place in the file.
-pub(super) async fn compile(
-    sandbox: &Sandbox,
-    file: &Path,
-    source: &str,
-    adaptor: Option<Arc<Adaptor>>,
-) -> Result<(CompiledJob, Vec<Problem>), Vec<Problem>> {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-    let problems = |found: &[JobProblem], severity| {
-        let found = found.iter();
-        found
-            .map(|each| problem(file, source, each, severity))
-            .collect()
-    };
-    match sandbox.load_job(&stem, source, adaptor).await {
-        Ok(code) => {
-            let warnings = problems(&code.warnings, Severity::Warning);
-            Ok((code, warnings))
-        }
-        Err(found) => Err(problems(&found, Severity::Error)),
-    }
-}
-
-/// The code of a job, after every problem has been shown.
-pub(super) async fn compiled(
-    sandbox: &Sandbox,
-    file: &Path,
-    source: &str,
-    adaptor: Option<Arc<Adaptor>>,
-) -> Result<CompiledJob, Failure> {
-    let compiled = compile(sandbox, file, source, adaptor).await;
-    let problems = match &compiled {
-        Ok((_, warnings)) => warnings,
-        Err(errors) => errors,
-    };
-    for problem in problems {
-        paint::problem(problem);
-    }
-    let said = format!("{} could not be loaded", file.display());
-    let code = compiled.map(|(code, _)| code);
-    code.map_err(|_| Failure(Exit::NotLoaded, said))
-}
-
-fn problem(file: &Path, source: &str, found: &JobProblem, severity: Severity) -> Problem {
-    Problem {
-        severity,
-        file: file.to_path_buf(),
-        line: found.line,
-        column: found.column,
-        message: found.message.clone(),
-        help: found.help_at(|line, column| (line, column)),
-        source_line: source
-            .lines()
-            .nth(found.line as usize - 1)
-            .map(str::to_owned),
-    }
 }

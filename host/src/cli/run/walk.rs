@@ -1,10 +1,11 @@
 //! A walk through a workflow, from its start to its leaves, with nothing stored between the steps.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fonio_project::Workflow;
-use fonio_sandbox::{FailureKind, Sandbox, StepFailure};
+use fonio_sandbox::{FailureKind, Listener, Sandbox, StepFailure};
 use fonio_store::{STEPS_PER_RUN_MAX, StoreError, leaf_names};
 use serde_json::Value;
 
@@ -35,6 +36,8 @@ pub(crate) struct Range {
 
 /// Who sees the steps go by.
 pub(crate) trait Watch {
+    /// Who reads the lines of the jobs while they run.
+    fn listener(&self) -> Arc<dyn Listener>;
     /// A step begins.
     fn starts(&mut self, id: &str);
     /// It has ended.
@@ -152,6 +155,7 @@ impl Walk<'_> {
             input: Input::State(input),
             given: self.given,
             time_left: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
+            listener: Some(watch.listener()),
         };
         let Some(job) = self.live.project.job(key) else {
             return flow::run(self.sandbox, self.live, step).await;

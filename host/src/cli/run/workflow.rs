@@ -1,13 +1,16 @@
 //! A whole workflow: which one is meant, and how its run is shown.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fonio_project::{Loaded, Origin, Problem, Project, Workflow, origins_of_credential};
+use fonio_sandbox::Listener;
 use serde_json::Value;
 
+use super::listener::ToPerson;
 use super::walk::{Range, Walk, Watch};
-use super::{Run, allow, for_this_run, load_dir_or_file, origins};
+use super::{Run, advice, allow, load_dir_or_file, origins};
 use crate::cli::{Exit, Failure, paint, sandbox};
 use crate::flow::{Ended, Given};
 use crate::host::load_project_file;
@@ -144,16 +147,17 @@ struct Console<'l> {
 }
 
 impl Watch for Console<'_> {
+    fn listener(&self) -> Arc<dyn Listener> {
+        Arc::new(ToPerson)
+    }
+
     fn starts(&mut self, id: &str) {
         paint::event("step", id);
     }
 
     fn ended(&mut self, key: &str, _: &str, ended: &Ended, _: Duration) {
-        for line in &ended.log {
-            paint::log_line(line.level, &line.message);
-        }
         if let Some(failure) = &ended.failure {
-            paint::error(&(sentence(self.live, key, failure) + for_this_run(failure)));
+            paint::error(&(sentence(self.live, key, failure) + &advice(failure)));
         }
     }
 }

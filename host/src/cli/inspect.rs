@@ -1,0 +1,137 @@
+//! `fonio adaptor inspect`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use fonio_project::{AdaptorName, COMMON_OPERATIONS};
+use fonio_sandbox::{Adaptor, Operation, Sandbox};
+use serde_json::json;
+
+use super::adaptor::{load, text};
+use super::named::{self, is_wasm};
+use super::output::println;
+use super::{Exit, Failure};
+
+/// Shows what a file, or an adaptor by its name, is before anyone trusts it: its operations, its credential and every
+/// interface it imports.
+///
+/// The file's own description is computed in the sandbox, without network; that of an imported package is read. Exits 10
+/// when it is not an adaptor.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// A `.wasm` file, or a name, which means what it would mean to a job of the project.
+    file: PathBuf,
+    /// The project in which the name is looked up.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    project: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    pub(super) async fn execute(self, sandbox: &Sandbox) -> Result<Exit, Failure> {
+        let Some(adaptor) = self.adaptor(sandbox).await? else {
+            common(self.json);
+            return Ok(Exit::Success);
+        };
+        if self.json {
+            let mut value = serde_json::to_value(adaptor.description()).map_err(Failure::failed)?;
+            value["imports"] = json!(adaptor.imports());
+            value["wants"] = json!(wants(&adaptor));
+            value["package"] = json!(adaptor.contents());
+            println!("{value}");
+        } else {
+            show(&adaptor);
+        }
+        Ok(Exit::Success)
+    }
+
+    /// None for the common operations, which no file holds.
+    async fn adaptor(&self, sandbox: &Sandbox) -> Result<Option<Arc<Adaptor>>, Failure> {
+        let named = self
+            .file
+            .to_str()
+            .filter(|name| name.parse::<AdaptorName>().is_ok());
+        match named {
+            Some(name) if !is_wasm(&self.file) && !self.file.exists() => {
+                let named = named::from_project(sandbox, &self.project, name).await?;
+                Ok(named.map(|named| named.adaptor))
+            }
+            _ => Ok(Some(Arc::new(load(sandbox, &self.file).await?))),
+        }
+    }
+}
+
+/// What it says that it wants, and the collections that it imports: a package brings those in without saying so.
+fn wants(adaptor: &Adaptor) -> Vec<&str> {
+    const COLLECTIONS: &str = "collections";
+    let said = adaptor.description().wants.iter().map(String::as_str);
+    let mut wants: Vec<&str> = said.collect();
+    let imported = adaptor
+        .imports()
+        .iter()
+        .any(|import| import.starts_with("fonio:collections/"));
+    if imported && !wants.contains(&COLLECTIONS) {
+        wants.push(COLLECTIONS);
+    }
+    wants
+}
+
+/// The common operations are inside the runtime, and no adaptor describes them.
+fn common(as_json: bool) {
+    if as_json {
+        println!(
+            "{}",
+            json!({ "name": "common", "operations": COMMON_OPERATIONS })
+        );
+    } else {
+        println!("common: built in; every job has its operations\n\noperations");
+        for operation in COMMON_OPERATIONS {
+            println!("  {operation}");
+        }
+    }
+}
+
+fn show(adaptor: &Adaptor) {
+    let description = adaptor.description();
+    println!(
+        "{} {}\n{}\n",
+        description.name, description.version, description.docs
+    );
+    if let Some(contents) = adaptor.contents() {
+        println!("an npm package, imported by {}", contents.made_by);
+        println!("licence     {}", contents.licence);
+    }
+    println!("answers to  {}", description.answers_to.join(", "));
+    println!("wants       {}\n", wants(adaptor).join(", "));
+    println!("operations");
+    description.operations.iter().for_each(show_operation);
+    println!("\ncredential");
+    let fields = description.credential_schema["properties"].as_object();
+    for (name, field) in fields.into_iter().flatten() {
+        let secret = if field["writeOnly"] == true {
+            " (secret)"
+        } else {
+            ""
+        };
+        println!("  {name}{secret}  {}", text(field, "description"));
+    }
+    println!("\nimports");
+    for import in adaptor.imports() {
+        println!("  {import}");
+    }
+}
+
+fn show_operation(operation: &Operation) {
+    let parameters = operation.parameters.iter().map(|parameter| {
+        let mark = if parameter.optional { "?" } else { "" };
+        format!("{}{mark}", parameter.name)
+    });
+    let parameters: Vec<String> = parameters.collect();
+    println!("  {}({})", operation.name, parameters.join(", "));
+    if let Some(line) = operation.docs.lines().next() {
+        println!("      {line}");
+    }
+}
