@@ -243,3 +243,18 @@ fn a_name_where_a_project_is_gets_the_option_that_was_forgotten() {
         .expect_code(2)
         .expect_said("job cannot be read");
 }
+
+#[test]
+fn a_failing_operation_on_the_first_line_is_shown_where_it_stands() {
+    for (job, place) in [
+        ("get('/x');", "job.js:1:1"),
+        ("fn(s => s); get('/x');", "job.js:1:13"),
+        ("\n  get('/x');", "job.js:2:3"),
+    ] {
+        let said = Job::new(job)
+            .adaptor("http")
+            .run()
+            .expect_failure(1, "is relative");
+        assert!(said.contains(&format!("{place}\n")), "{said}");
+    }
+}

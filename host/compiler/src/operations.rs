@@ -54,11 +54,12 @@ fn wrap(job: &Job<'_>, statement: &ExpressionStatement<'_>, findings: &mut Findi
         ";"
     };
     let span = statement.expression.span();
-    // In two texts: the call is reported at the function in it, which must lead to where the statement starts, too.
-    findings
-        .edits
-        .wrap(span, "__operation(", &format!(", {line}){terminator}"));
-    findings.edits.wrap(span, "async () => (", ")");
+    // In three texts: QuickJS reports the call behind the function's parenthesis, and on a module's first line one column
+    // before that; all of it must lead to where the statement starts.
+    let edits = &mut findings.edits;
+    edits.wrap(span, "__operation(", &format!(", {line}){terminator}"));
+    edits.wrap(span, "async () => ", "");
+    edits.wrap(span, "(", ")");
 }
 
 /// A call of a builtin gives no operation, and at run time the only trace of that is "not a function".
