@@ -11,6 +11,8 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 
 use crate::bring::{adaptor_file, import_command};
+use crate::trust::lock::LOCK_FILE;
+use crate::trust::{Trust, signatures};
 use crate::versions::Asked;
 use crate::wasm_file;
 
@@ -25,6 +27,8 @@ pub struct LoadedAdaptor {
     /// Relative to the project; none for one that the program carries.
     pub file: Option<PathBuf>,
     pub(crate) digest: String,
+    /// The key that signed the file, where files must be signed.
+    pub(crate) signed_by: Option<String>,
     /// The adaptor itself.
     pub adaptor: Arc<Adaptor>,
 }
@@ -82,6 +86,18 @@ impl Adaptors {
         old: Option<&Adaptors>,
         problems: &mut Vec<Problem>,
     ) -> Adaptors {
+        let trust = Trust::read(dir, problems);
+        Adaptors::load_trusted(dir, &trust, sandbox, old, problems).await
+    }
+
+    /// The same with files that `trust` admits. An old version stays only if it is admitted, too.
+    pub async fn load_trusted(
+        dir: &Path,
+        trust: &Trust,
+        sandbox: &Sandbox,
+        old: Option<&Adaptors>,
+        problems: &mut Vec<Problem>,
+    ) -> Adaptors {
         let mut loaded = Vec::new();
         for path in wasm_files(dir) {
             let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
@@ -90,9 +106,10 @@ impl Adaptors {
                     .iter()
                     .find(|adaptor| adaptor.file.as_ref() == Some(&file))
             });
-            match load_file(&path, &file, sandbox, before).await {
+            match load_admitted(dir, &file, trust, sandbox, before).await {
                 Ok(adaptor) => loaded.push(adaptor),
                 Err(reason) => {
+                    let before = before.filter(|before| trust.keeps(before));
                     problems.push(adaptor_problem(&file, &reason, before.is_some()));
                     loaded.extend(before.cloned());
                 }
@@ -130,7 +147,10 @@ impl Adaptors {
         sandbox: &Sandbox,
     ) -> Result<(), String> {
         let file = Path::new("adaptors").join(format!("{name}.wasm"));
-        let loaded = load_file(path, &file, sandbox, None).await?;
+        let wasm = wasm_file::read(path.to_path_buf()).await?;
+        let loaded = load_bytes(&wasm, Some(file), sandbox, None)
+            .await
+            .map_err(|error| error.to_string())?;
         self.all.insert(0, loaded);
         Ok(())
     }
@@ -278,7 +298,7 @@ fn answers_to(adaptor: &LoadedAdaptor, name: &AdaptorName, asked: &Asked) -> boo
         || said.any(|said| said.name == name.name && asked.within(said.version.as_deref()))
 }
 
-/// Changes when a file in `adaptors/` does. By size, time and inode, so that it costs no reading.
+/// Changes when a file in `adaptors/` does, or the lock. By size, time and inode, so that it costs no reading.
 pub fn adaptor_files_stamp(dir: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
     let stamp = |path: PathBuf| {
@@ -294,7 +314,9 @@ pub fn adaptor_files_stamp(dir: &Path) -> String {
         });
         format!("{} {seen:?}\n", path.display())
     };
-    wasm_files(dir).into_iter().map(stamp).collect()
+    let signatures = signatures::files(dir);
+    let files = wasm_files(dir).into_iter().chain(signatures);
+    files.chain([dir.join(LOCK_FILE)]).map(stamp).collect()
 }
 
 /// The files in `adaptors/` of a project, in order.
@@ -311,16 +333,30 @@ pub(crate) fn wasm_files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-async fn load_file(
-    path: &Path,
+async fn load_admitted(
+    dir: &Path,
     file: &Path,
+    trust: &Trust,
     sandbox: &Sandbox,
     before: Option<&LoadedAdaptor>,
 ) -> Result<LoadedAdaptor, String> {
-    let wasm = wasm_file::read(path.to_path_buf()).await?;
-    load_bytes(&wasm, Some(file.to_path_buf()), sandbox, before)
+    let wasm = wasm_file::read(dir.join(file)).await?;
+    let signed_by = trust
+        .admit(dir, file, &wasm, &digest(&wasm))
+        .map_err(|refusal| refusal.to_string())?;
+    let loaded = load_bytes(&wasm, Some(file.to_path_buf()), sandbox, before)
         .await
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    Ok(LoadedAdaptor {
+        signed_by,
+        ..loaded
+    })
+}
+
+/// SHA-256, in hexadecimal.
+pub(crate) fn digest(wasm: &[u8]) -> String {
+    let digest = Sha256::digest(wasm);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn load_bytes(
@@ -329,10 +365,7 @@ async fn load_bytes(
     sandbox: &Sandbox,
     before: Option<&LoadedAdaptor>,
 ) -> Result<LoadedAdaptor, AdaptorError> {
-    let digest = Sha256::digest(wasm)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let digest = digest(wasm);
     if let Some(same) = before.filter(|before| before.digest == digest) {
         return Ok(same.clone());
     }
@@ -340,6 +373,7 @@ async fn load_bytes(
     Ok(LoadedAdaptor {
         file,
         digest,
+        signed_by: None,
         adaptor,
     })
 }

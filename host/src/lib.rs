@@ -10,6 +10,8 @@
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
 //!
+//! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded.
+//!
 //! The model of a project is in `fonio-project`, the queue in `fonio-store`, the steps' sandbox in `fonio-sandbox`;
 //! none of the three knows another's business.
 
@@ -21,6 +23,7 @@ pub mod cli;
 pub mod collections;
 pub mod fields;
 pub mod flow;
+pub mod hardening;
 pub mod host;
 pub mod import;
 pub mod live;
@@ -31,5 +34,6 @@ pub mod runner;
 mod sealed;
 pub mod server;
 pub mod state;
+pub mod trust;
 mod versions;
 mod wasm_file;

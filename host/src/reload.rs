@@ -11,6 +11,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::cli::paint;
+use crate::hardening;
 use crate::host::{Host, Reload};
 
 /// How long the files must be quiet: an editor that saves writes several times within a few milliseconds.
@@ -52,6 +53,9 @@ pub fn report(host: &Host, outcome: &Reload) {
     }
     for problem in problems.iter() {
         paint::problem(problem);
+    }
+    if let Some(hint) = hardening::hint(&problems) {
+        paint::event("hint", hint);
     }
 }
 

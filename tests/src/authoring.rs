@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::{Ended, code_cache, fonio};
+use crate::{Ended, code_cache, code_key, fonio};
 
 /// A folder that outlives the test, and that no other test uses meanwhile.
 #[derive(Debug)]
@@ -62,7 +62,10 @@ impl Workshop {
 /// `fonio ARGUMENTS…` in `dir`, with the environment of this machine, which compilers and package managers need.
 pub fn as_author(dir: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(fonio());
-    command.args(arguments).env("FONIO_CACHE", code_cache());
+    command
+        .args(arguments)
+        .env("FONIO_CACHE", code_cache())
+        .env("FONIO_CACHE_KEY", code_key());
     run(command, dir)
 }
 

@@ -71,6 +71,11 @@ impl Host {
         self.address
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends any request.
     #[track_caller]
     pub fn send(

@@ -64,6 +64,13 @@ impl Package {
             .run(self.project.dir())
     }
 
+    /// Imports it into a project.
+    pub fn import_into(&self, project: &Project, npm: &Npm) -> Ended {
+        let from = self.project.path("package").display().to_string();
+        npm.program(["adaptor", "import", &self.name, "--from", &from])
+            .run(project.dir())
+    }
+
     /// The file, after checking that it was made.
     #[track_caller]
     pub fn imported(&self, npm: &Npm) -> Vec<u8> {
@@ -77,6 +84,13 @@ impl Package {
 }
 
 impl Npm {
+    /// `fonio ARGUMENTS…` with this bundler.
+    pub fn program<const N: usize>(&self, arguments: [&str; N]) -> Program {
+        Program::new(arguments)
+            .env("FONIO_ESBUILD", &self.esbuild().to_string_lossy())
+            .env("PATH", &path())
+    }
+
     /// OpenFn's adaptor of this short name as a file.
     #[track_caller]
     pub fn imported(&self, short: &str) -> Vec<u8> {
@@ -91,7 +105,7 @@ impl Npm {
 
 fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Program {
     let shown = |path: &Path| path.display().to_string();
-    Program::new([
+    npm.program([
         "adaptor",
         "import",
         name,
@@ -100,8 +114,6 @@ fn import(name: &str, from: &Path, output: &Path, npm: &Npm) -> Program {
         "-o",
         &shown(output),
     ])
-    .env("FONIO_ESBUILD", &shown(&npm.esbuild()))
-    .env("PATH", &path())
 }
 
 fn read(file: &Path) -> Vec<u8> {

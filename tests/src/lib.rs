@@ -34,7 +34,7 @@ pub use host::Host;
 pub use imports::Package;
 pub use job::{Finished, Job};
 pub use npm::Npm;
-pub use places::{code_cache, fonio, guest, guests};
+pub use places::{code_cache, code_key, fonio, guest, guests};
 pub use program::{Ended, Program};
 pub use project::Project;
 pub use runs::{Run, Step};

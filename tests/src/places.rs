@@ -47,6 +47,11 @@ pub fn code_cache() -> PathBuf {
     target().join("fonio-code-cache")
 }
 
+/// The key of that code.
+pub fn code_key() -> PathBuf {
+    target().join("fonio-code-cache.key")
+}
+
 fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
 }

@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::places::{code_cache, fonio};
+use crate::places::{code_cache, code_key, fonio};
 use crate::wait::wait_at_most;
 
 /// The first call of all compiles the guests that the program carries, on whatever else the machine has to do.
@@ -93,6 +93,7 @@ impl Program {
             .current_dir(dir)
             .env_clear()
             .env("FONIO_CACHE", code_cache())
+            .env("FONIO_CACHE_KEY", code_key())
             .env("HOME", dir)
             .envs(&self.environment);
         if let Some(bytes) = self.address_space_bytes {

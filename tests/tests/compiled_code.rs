@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use fonio_tests::{Program, Project, code_cache, fonio};
+use fonio_tests::{Program, Project, code_cache, code_key, fonio};
 
 /// The compiled files of a cache: name, and when it was written, in nanoseconds.
 fn compiled(cache: &Path) -> BTreeMap<String, i128> {
@@ -68,6 +68,123 @@ fn code_is_compiled_once_into_a_private_folder_and_again_only_when_it_is_damaged
     assert_eq!(renewed.len(), 1, "only what was damaged is compiled again");
 }
 
+/// The smallest files of a cache, which are compiled soonest.
+fn two_smallest(cache: &Path) -> [PathBuf; 2] {
+    let mut files: Vec<PathBuf> = compiled(cache)
+        .keys()
+        .map(|name| cache.join(name))
+        .collect();
+    files.sort_by_key(|file| fs::metadata(file).map_or(0, |found| found.len()));
+    [files[0].clone(), files[1].clone()]
+}
+
+#[test]
+fn code_that_was_not_made_here_is_never_loaded() {
+    let project = Project::new().file("job.js", "fn(state => ({ done: true }))");
+    let (cache, key) = (project.path("cache/code"), project.path("state/code.key"));
+    let run = || {
+        let ended = Program::new(["run", "job.js"])
+            .env("FONIO_CACHE", &cache.to_string_lossy())
+            .env("FONIO_CACHE_KEY", &key.to_string_lossy())
+            .run(project.dir())
+            .expect_code(0);
+        assert_eq!(ended.json()["done"], true);
+        ended.stderr
+    };
+    let said = run();
+    assert!(!said.contains("compiling it again"), "{said}");
+    let mode = |path: &Path| {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode(&key), 0o600);
+    let [victim, other] = two_smallest(&cache);
+    assert_eq!(mode(&victim), 0o600);
+    let good = fs::read(&victim).expect("it is there");
+    let elsewhere = project.path("elsewhere");
+    fs::write(&elsewhere, &good).expect("it is written");
+    fs::set_permissions(&elsewhere, Permissions::from_mode(0o600)).expect("it is ours");
+
+    let changed = {
+        let mut bytes = good.clone();
+        // In the middle is machine code, which nothing but the tag protects.
+        bytes[good.len() / 2] ^= 1;
+        bytes
+    };
+    let truncated = good[..good.len() - 1].to_vec();
+    let of_another_name = fs::read(&other).expect("it is there");
+    for (what, forged) in [
+        ("changed", changed),
+        ("truncated", truncated),
+        ("of another name", of_another_name),
+        ("without anything", Vec::new()),
+    ] {
+        fs::write(&victim, forged).expect("it can be forged");
+        let said = run();
+        let told = said
+            .matches("it was not made here, or was changed since")
+            .count();
+        assert_eq!(told, 1, "{what}: {said}");
+        assert!(
+            fs::read(&victim).expect("it is there") == good,
+            "{what}: it is compiled again"
+        );
+    }
+
+    fs::remove_file(&victim).expect("it is ours");
+    std::os::unix::fs::symlink(&elsewhere, &victim).expect("a link");
+    assert!(
+        run().contains("compiling it again"),
+        "a link is not followed"
+    );
+    let found = fs::symlink_metadata(&victim).expect("it is there");
+    assert!(found.is_file(), "the link is replaced");
+    fs::set_permissions(&victim, Permissions::from_mode(0o666)).expect("it is ours");
+    assert!(
+        run().contains("open to others"),
+        "what others can write to is not loaded"
+    );
+    assert!(!run().contains("compiling it again"));
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_and_one_that_cannot_be_kept_is_told() {
+    let project = Project::new()
+        .file("job.js", "fn(state => state)")
+        .file("key", [7; 32]);
+    fs::set_permissions(project.path("key"), Permissions::from_mode(0o644)).expect("it is ours");
+    let run = |key: &str| {
+        Program::new(["run", "job.js"])
+            .env("FONIO_CACHE", &project.path("cache").to_string_lossy())
+            .env("FONIO_CACHE_KEY", key)
+            .run(project.dir())
+    };
+    run("key")
+        .expect_code(1)
+        .expect_said("open to others")
+        .expect_said("0600");
+    // /proc takes no new file of anybody, root included.
+    run("/proc/code.key")
+        .expect_code(0)
+        .expect_said("code is compiled at each start")
+        .expect_said("FONIO_CACHE_KEY");
+}
+
+#[test]
+fn a_cache_that_is_a_link_is_refused() {
+    let project = Project::new().file("job.js", "fn(state => state)");
+    fs::create_dir(project.path("real")).expect("it can be made");
+    std::os::unix::fs::symlink(project.path("real"), project.path("cache")).expect("a link");
+    Program::new(["run", "job.js"])
+        .env("FONIO_CACHE", &project.path("cache").to_string_lossy())
+        .run(project.dir())
+        .expect_code(1)
+        .expect_said("it is a symbolic link");
+}
+
 #[test]
 fn a_cache_that_others_can_write_to_is_refused() {
     let project = Project::new().file("job.js", "fn(state => state)");
@@ -106,6 +223,7 @@ fn the_compiling_child_is_under_its_limits_before_it_reads_a_byte() {
         .open(&source)
         .expect("the child reads");
     let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).expect("it runs");
+    let rights = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
     pipe.write_all(b"no component").expect("it still reads");
     drop(pipe);
     let status = child.wait().expect("it ends");
@@ -122,6 +240,9 @@ fn the_compiling_child_is_under_its_limits_before_it_reads_a_byte() {
     assert_eq!(limit("Max address space"), Some((4_u64 << 30).to_string()));
     assert_eq!(limit("Max cpu time"), Some("300".to_owned()));
     assert_eq!(limit("Max core file size"), Some("0".to_owned()));
+    for right in ["NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(rights.contains(right), "{right}: {rights}");
+    }
     assert_eq!(status.code(), Some(10), "what it read is no component");
 }
 
@@ -169,6 +290,7 @@ fn a_run_whose_result_cannot_be_written_says_so() {
             .args(["run", "job.js"])
             .current_dir(project.dir())
             .env("FONIO_CACHE", cache)
+            .env("FONIO_CACHE_KEY", code_key())
             .stdout(out)
             .stderr(Stdio::piped())
             .output()

@@ -8,6 +8,8 @@ mod far_side;
 mod guests;
 mod host;
 mod lint;
+mod patch;
+mod pinned;
 mod progress;
 mod repo;
 mod report;
@@ -37,6 +39,7 @@ Usage: cargo xtask COMMAND
   tidy                the repository's rules alone
   guests [--quiet]    the WebAssembly parts alone
   bench [ARGUMENT]... speed and memory as one JSON document on standard output; --help says what can be measured
+  patch-wasmtime [V]  the newest patch of the engine's line, or 48.0.N, with every check
   ci                  lint, test and demo --once, as .ci/run does
 
 What is missing is found or installed: a Rust that builds for wasm32-unknown-unknown, and a clang that emits wasm.
@@ -69,6 +72,8 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         }),
         ["guests"] => all_guests(&repo, Progress::of(1)),
         ["guests", "--quiet"] => all_guests(&repo, Progress::quiet()),
+        ["patch-wasmtime"] => patch::run(&repo, None),
+        ["patch-wasmtime", version] => patch::run(&repo, Some(version)),
         ["ci"] => {
             lint::run(&repo)?;
             test::run(&repo, &[])?;

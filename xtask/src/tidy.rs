@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the repository's rules, as checks. Each rule is a function from what is there to its problems.
 
+use crate::pinned;
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::workspace;
@@ -54,6 +55,7 @@ pub fn check(repo: &Repo, progress: &Progress) -> anyhow::Result<()> {
         .collect();
     problems.extend(packages(repo)?);
     problems.extend(guests_without_a_case(&repo.root)?);
+    problems.extend(unpinned(&repo.root, &texts)?);
     for problem in &problems {
         eprintln!("{problem}");
     }
@@ -219,6 +221,22 @@ fn packages(repo: &Repo) -> anyhow::Result<Vec<String>> {
         problems.extend(broken.map(|name| {
             format!("{package} depends on {name}, of which it must know nothing (ARCHITECTURE.md)")
         }));
+    }
+    Ok(problems)
+}
+
+/// A dependency that may become another without anybody's doing.
+fn unpinned(root: &Path, texts: &[Text]) -> anyhow::Result<Vec<String>> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).context("there is no Cargo.lock")?;
+    let mut problems = pinned::foreign(&lock);
+    for text in texts
+        .iter()
+        .filter(|text| text.path.ends_with("Cargo.toml"))
+    {
+        problems.extend(pinned::loose(&text.path.to_string_lossy(), &text.text));
+        if text.path == Path::new("Cargo.toml") {
+            problems.extend(pinned::engine(&text.text, &lock));
+        }
     }
     Ok(problems)
 }

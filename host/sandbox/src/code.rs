@@ -2,8 +2,14 @@
 //!
 //! Nothing compiles on the request path, and nothing compiles in this process: Cranelift on hostile input may take any
 //! amount of time and memory (one 1.2 MB guest: 5 s and 77 MB), so it runs in a child that the kernel limits.
+//!
+//! Compiled code is native code, and loading what somebody forged is running it. So the folder is this user's alone, and
+//! each file in it ends in a tag (entry.rs) by a key that is kept elsewhere (key.rs). What has no such tag is compiled again.
 
-use std::fs::{self, DirBuilder, File};
+mod entry;
+mod key;
+
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,6 +19,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::compile::{Shape, engine_fingerprint, run_child};
+use entry::Entry;
+pub use key::{CodeKey, KeyError};
 
 /// Why a `.wasm` file could not be made into code.
 #[derive(Debug, thiserror::Error)]
@@ -35,43 +43,60 @@ pub enum CodeError {
     },
 }
 
+/// Makes the folder for compiled code (mode 0700) if it is not there.
+///
+/// # Errors
+/// When it cannot be made, or is not ours alone.
+pub fn make_code_folder(folder: &Path) -> Result<(), CodeError> {
+    let unusable = |reason: String| CodeError::Cache {
+        path: folder.to_owned(),
+        reason,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| unusable(error.to_string()))?;
+    let found = fs::symlink_metadata(folder).map_err(|error| unusable(error.to_string()))?;
+    if found.is_symlink() {
+        return Err(unusable(
+            "it is a symbolic link, which may lead elsewhere tomorrow".into(),
+        ));
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(unusable("it belongs to another user".into()));
+    }
+    if found.permissions().mode() & 0o022 != 0 {
+        return Err(unusable("others can write to it".into()));
+    }
+    Ok(())
+}
+
 /// A private folder of compiled code.
 #[derive(Debug)]
-pub struct CodeCache {
+pub(crate) struct CodeCache {
     folder: PathBuf,
+    key: CodeKey,
     /// The program that compiles when called as `PROGRAM compile-guest SHAPE IN OUT`.
     compiler: PathBuf,
     fingerprint: String,
 }
 
 impl CodeCache {
-    /// Opens the folder, making it (mode 0700) if it is not there.
+    /// Opens the folder, making it if it is not there.
     ///
     /// # Errors
-    /// When it cannot be made, or is not ours alone: whoever can write there can run native code in this process.
+    /// As of [`make_code_folder`].
     pub fn open(
         folder: PathBuf,
+        key: CodeKey,
         compiler: PathBuf,
         engine: &Engine,
     ) -> Result<CodeCache, CodeError> {
-        let unusable = |reason: String| CodeError::Cache {
-            path: folder.clone(),
-            reason,
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(|error| unusable(error.to_string()))?;
-        let found = fs::metadata(&folder).map_err(|error| unusable(error.to_string()))?;
-        if found.uid() != rustix::process::geteuid().as_raw() {
-            return Err(unusable("it belongs to another user".into()));
-        }
-        if found.permissions().mode() & 0o022 != 0 {
-            return Err(unusable("others can write to it".into()));
-        }
+        make_code_folder(&folder)?;
         Ok(CodeCache {
             folder,
+            key,
             compiler,
             fingerprint: engine_fingerprint(engine),
         })
@@ -88,62 +113,63 @@ impl CodeCache {
         shape: Shape,
     ) -> Result<Component, CodeError> {
         require_component(wasm)?;
-        let path = self.path_of(wasm, shape);
-        if let Some(component) = self.cached(engine, &path) {
+        let entry = self.entry(wasm, shape);
+        if let Some(component) = cached(&entry, engine).await {
             return Ok(component);
         }
-        self.compile(wasm, shape, &path).await?;
-        self.cached(engine, &path).ok_or_else(|| {
+        self.compile(wasm, shape, &entry).await?;
+        cached(&entry, engine).await.ok_or_else(|| {
             CodeError::Compile("what the compiler wrote does not fit this engine".into())
         })
     }
 
-    fn path_of(&self, wasm: &[u8], shape: Shape) -> PathBuf {
+    fn entry(&self, wasm: &[u8], shape: Shape) -> Entry {
         let mut hash = Sha256::new();
         hash.update(&self.fingerprint);
         hash.update(shape.name());
         hash.update(wasm);
-        let name: String = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        self.folder.join(name).with_extension("cwasm")
-    }
-
-    fn cached(&self, engine: &Engine, path: &Path) -> Option<Component> {
-        if !path.exists() {
-            return None;
-        }
-        // SAFETY: the folder is ours alone (checked in `open`) and only `compile` writes to it, whole files by rename.
-        match unsafe { Component::deserialize_file(engine, path) } {
-            Ok(component) => Some(component),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "compiled code does not load; compiling it again");
-                let _ = fs::remove_file(path);
-                None
-            }
+        let name = hash.finalize();
+        Entry {
+            name: name.iter().map(|byte| format!("{byte:02x}")).collect(),
+            folder: self.folder.clone(),
+            key: self.key.clone(),
         }
     }
 
-    async fn compile(&self, wasm: &[u8], shape: Shape, path: &Path) -> Result<(), CodeError> {
+    async fn compile(&self, wasm: &[u8], shape: Shape, entry: &Entry) -> Result<(), CodeError> {
         let unusable = |error: io::Error| CodeError::Cache {
             path: self.folder.clone(),
             reason: error.to_string(),
         };
         let source = temporary(&self.folder, wasm).map_err(unusable)?;
-        let output = source.path().with_extension("out");
+        // Made here, because the child may make no file.
+        let output = tempfile::NamedTempFile::new_in(&self.folder).map_err(unusable)?;
         let arguments = [
             "compile-guest".as_ref(),
             shape.name().as_ref(),
             source.path().as_os_str(),
-            output.as_os_str(),
+            output.path().as_os_str(),
         ];
-        if let Err(complaint) = run_child(&self.compiler, &arguments).await {
-            let _ = fs::remove_file(&output);
-            return Err(CodeError::Compile(complaint));
-        }
-        fs::rename(&output, path).map_err(unusable)
+        run_child(&self.compiler, &arguments)
+            .await
+            .map_err(CodeError::Compile)?;
+        let entry = entry.clone();
+        blocking(move || entry.store(&mut output.into_file()))
+            .await
+            .map_err(unusable)
+    }
+}
+
+/// Hashing takes a millisecond for each megabyte or two, which is not for the threads that serve.
+async fn cached(entry: &Entry, engine: &Engine) -> Option<Component> {
+    let (entry, engine) = (entry.clone(), engine.clone());
+    blocking(move || entry.load(&engine)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
@@ -151,7 +177,7 @@ fn temporary(folder: &Path, wasm: &[u8]) -> io::Result<tempfile::NamedTempFile> 
     let mut file = tempfile::Builder::new()
         .suffix(".wasm")
         .tempfile_in(folder)?;
-    File::write_all(file.as_file_mut(), wasm)?;
+    file.write_all(wasm)?;
     Ok(file)
 }
 

@@ -1,7 +1,8 @@
 //! The compile child: reads one guest, writes its code, and may use no more than it was given.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -13,6 +14,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wizer::Wizer;
 
+use crate::confine::{self, Reach, Work};
 use crate::engine::{Allocation, FIBER_STACK_BYTES, WASM_STACK_BYTES, engine};
 use crate::expression::{RuntimeImports, link_runtime};
 
@@ -119,23 +121,55 @@ fn silent_end(status: ExitStatus) -> String {
 /// # Errors
 /// When the file cannot be read, is no valid component, or cannot be snapshotted.
 pub fn compile_guest(shape: Shape, source: &Path, output: &Path) -> anyhow::Result<()> {
-    limit_child()?;
-    let mut wasm = fs::read(source)?;
+    let mut piece = Piece::take(source, output)?;
+    let mut wasm = piece.read()?;
     if shape == Shape::Snapshot {
         wasm = snapshot(&wasm)?;
     }
     let code = engine(Allocation::OnDemand)?.precompile_component(&wasm)?;
-    fs::write(output, code)?;
-    Ok(())
+    piece.write(&code)
 }
 
-/// Limits this process, which is a child made for one piece of work, for good.
-pub(crate) fn limit_child() -> anyhow::Result<()> {
-    let seconds = child_cpu_seconds();
-    limit(Resource::As, CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES)?;
-    // The first tells the parent by its signal what happened; at the second it is killed, whatever it does about that.
-    limit(Resource::Cpu, seconds, seconds + 1)?;
-    limit(Resource::Core, 0, 0)
+/// The one piece of work of a child: what it reads and what it writes, which from then on is all that it reaches.
+pub(crate) struct Piece {
+    source: File,
+    output: File,
+}
+
+impl Piece {
+    /// Limits this process for good, opens both files, and gives up everything else: no other file, no network, no other
+    /// program. A stranger's file that takes the compiler over has gained a process that can do nothing but be slow.
+    pub fn take(source: &Path, output: &Path) -> anyhow::Result<Piece> {
+        let seconds = child_cpu_seconds();
+        limit(Resource::As, CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES)?;
+        // The first tells the parent by its signal what happened; at the second it is killed, whatever it does about that.
+        limit(Resource::Cpu, seconds, seconds + 1)?;
+        limit(Resource::Core, 0, 0)?;
+        // What the kernel lacks is said by the host, once, and not by each of its children.
+        let _ = confine::privileges(Work::Compiling);
+        let piece = Piece {
+            source: File::open(source)?,
+            output: OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(output)?,
+        };
+        let _ = confine::files(&Reach::default(), Work::Compiling);
+        Ok(piece)
+    }
+
+    /// Everything in the source.
+    pub fn read(&mut self) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.source.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Writes the whole of the output.
+    pub fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        Ok(self.output.write_all(bytes)?)
+    }
 }
 
 fn limit(resource: Resource, current: u64, maximum: u64) -> anyhow::Result<()> {

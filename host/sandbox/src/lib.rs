@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Before that, once per file: code.rs finds or has compiled (in a child, compile.rs) the code of each guest for the
-//! engine (engine.rs). This crate knows nothing of stores or of the formats of project files.
+//! engine (engine.rs). Around it all, confine/ is what the process itself gives up, host and child alike. This crate
+//! knows nothing of stores or of the formats of project files.
 
 mod adaptor;
 #[allow(
@@ -25,6 +26,7 @@ mod bindings;
 mod capabilities;
 mod code;
 mod compile;
+pub mod confine;
 mod description;
 mod engine;
 mod expression;
@@ -44,7 +46,7 @@ pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
 pub use capabilities::http::Egress;
 pub use capabilities::log::{Level, Listener, LogLine};
-pub use code::CodeError;
+pub use code::{CodeError, CodeKey, KeyError, make_code_folder};
 pub use compile::{Shape, compile_guest};
 pub use description::{Description, Operation, Parameter};
 pub use job::{CompiledJob, JobProblem, WrittenAddress};

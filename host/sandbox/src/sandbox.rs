@@ -11,7 +11,7 @@ use wasmtime::component::Linker;
 use crate::adaptor::{Adaptor, AdaptorError};
 use crate::bindings::compiler::CompilerPre;
 use crate::bindings::expression::ExpressionPre;
-use crate::code::{CodeCache, CodeError};
+use crate::code::{CodeCache, CodeError, CodeKey};
 use crate::compile::Shape;
 use crate::engine::{Allocation, Ticker, engine};
 use crate::expression::{RuntimeImports, link_runtime};
@@ -24,6 +24,8 @@ use crate::meter::{Limiter, Meter, STORE_MEMORIES_MAX};
 pub struct SandboxOptions {
     /// Where compiled code is kept; private to this user.
     pub code_cache: PathBuf,
+    /// By which that code is known as our own.
+    pub code_key: CodeKey,
     /// The program that compiles guests when called with `compile-guest`.
     pub compiler: PathBuf,
     /// How many steps may run at once. 8 with the default memory limit is at most 512 MiB, and a mapping step takes
@@ -94,8 +96,13 @@ impl Sandbox {
             engine(Allocation::OnDemand)
         });
         let engine = engine.map_err(SandboxError::Engine)?;
-        let code = CodeCache::open(options.code_cache, options.compiler, &engine)
-            .map_err(SandboxError::Cache)?;
+        let code = CodeCache::open(
+            options.code_cache,
+            options.code_key,
+            options.compiler,
+            &engine,
+        )
+        .map_err(SandboxError::Cache)?;
         let linkers = Linkers::new(&engine).map_err(SandboxError::Engine)?;
         let ticker = Ticker::start(&engine)?;
         let (runtime, compiler) =

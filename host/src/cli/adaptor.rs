@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 use super::author::AuthorCommand;
 use super::import::ImportPackage;
 use super::inspect::Inspect;
+use super::lock::LockFiles;
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
-use crate::adaptors::{Adaptors, LoadedAdaptor};
+use crate::adaptors::{Adaptors, LoadedAdaptor, wasm_files};
+use crate::trust::Trust;
 use crate::wasm_file;
 
 /// How wide lines for a person are, in characters; a word that is longer stands alone.
@@ -23,6 +25,7 @@ pub(crate) enum AdaptorCommand {
     List(List),
     Inspect(Inspect),
     Import(ImportPackage),
+    Lock(LockFiles),
     #[command(flatten)]
     Author(AuthorCommand),
 }
@@ -47,6 +50,7 @@ impl AdaptorCommand {
             AdaptorCommand::List(list) => list.execute(&sandbox::start().await?).await,
             AdaptorCommand::Inspect(inspect) => inspect.execute(&sandbox::start().await?).await,
             AdaptorCommand::Import(import) => import.execute(&sandbox::start().await?).await,
+            AdaptorCommand::Lock(lock) => lock.execute(&sandbox::start().await?).await,
             AdaptorCommand::Author(author) => author.execute().await,
         }
     }
@@ -61,7 +65,9 @@ impl List {
             )));
         }
         let mut problems = Vec::new();
-        let adaptors = Adaptors::load(&self.dir, sandbox, None, &mut problems).await;
+        let trust = Trust::read(&self.dir, &mut problems);
+        let adaptors =
+            Adaptors::load_trusted(&self.dir, &trust, sandbox, None, &mut problems).await;
         for problem in &problems {
             paint::problem(problem);
         }
@@ -75,10 +81,13 @@ impl List {
         if self.json {
             println!(
                 "{}",
-                json!({ "adaptors": rows, "names": names, "problems": problems })
+                json!({ "adaptors": rows, "names": names, "locked": trust.is_locked(), "problems": problems })
             );
         } else {
             table(&rows);
+            if !wasm_files(&self.dir).is_empty() {
+                println!("\n{}", trust.in_words());
+            }
             meanings(&names);
         }
         let all_mean_something = names.iter().all(|name| name["error"].is_null());
@@ -98,6 +107,8 @@ fn row(loaded: &LoadedAdaptor) -> Value {
         "kind": loaded.kind(),
         "answers_to": description.answers_to,
         "from": from(loaded),
+        "sha256": loaded.file.as_ref().map(|_| &loaded.digest),
+        "signed_by": loaded.signed_by,
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::println;
 use super::sandbox::tools;
-use super::{Exit, Failure, adaptor, paint, run, sandbox};
+use super::{Exit, Failure, adaptor, lock, paint, run, sandbox};
 use crate::author::{self, AuthorError, Case, Language, Name, Source, Trial};
 
 #[derive(Debug, Subcommand)]
@@ -105,6 +105,9 @@ impl Build {
         let source = Source::find(&self.dir)?;
         let output = self.output.unwrap_or_else(|| source.output());
         let bytes = source.build(&output, &tools()?, &paint::event).await?;
+        if lock::is_kept(&output) {
+            lock::keep(&output, &sandbox::start().await?, false).await?;
+        }
         let mib = bytes as f64 / f64::from(1 << 20);
         println!("{}: {mib:.1} MiB", output.display());
         Ok(Exit::Success)

@@ -10,7 +10,7 @@ use fonio_sandbox::Sandbox;
 
 use super::output::println;
 use super::sandbox::tools;
-use super::{Exit, Failure, paint};
+use super::{Exit, Failure, lock, paint};
 use crate::bring::takes_adaptors;
 use crate::import::{self, ImportError, Imported, Origin};
 
@@ -57,6 +57,8 @@ impl ImportPackage {
             .map_err(|error| Failure(Exit::NotLoaded, error.to_string()))?;
         let file = self.file(&imported);
         write(&file, &imported.wasm)?;
+        // A file of one's own choosing may be anywhere; one that goes into a project begins its lock.
+        lock::keep(&file, sandbox, self.output.is_none()).await?;
         summary(&file, &imported, started);
         Ok(Exit::Success)
     }

@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod import;
 mod inspect;
+mod lock;
 mod named;
 mod openfn;
 mod output;
@@ -128,7 +129,9 @@ pub fn main() -> ExitCode {
             output,
         } => compile_guest(&shape, &source, &output),
         Command::SnapshotPackage { bundle, output } => snapshot_package(&bundle, &output),
-        Command::Serve(serve) => on_runtime(serve.execute()),
+        Command::Serve(serve) => serve
+            .prepare()
+            .and_then(|ready| on_runtime(ready.execute())),
         Command::Run(run) => on_runtime(run.execute()),
         Command::Check(check) => on_runtime(check.execute()),
         Command::Compile(compile) => on_runtime(compile.execute()),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fonio_sandbox::{Sandbox, SandboxOptions};
+use fonio_sandbox::{CodeKey, Sandbox, SandboxOptions, make_code_folder};
 
 use super::Failure;
 
@@ -11,20 +11,58 @@ pub(crate) const STEPS: usize = 8;
 
 /// Starts the sandbox. Compiled code is kept in `FONIO_CACHE`, else in `fonio/code` in the user's cache folder.
 pub(crate) async fn start() -> Result<Sandbox, Failure> {
-    let compiler = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("the program cannot find itself: {error}")))?;
-    let options = SandboxOptions {
-        code_cache: code_cache()?,
-        compiler,
-        steps: STEPS,
-    };
+    start_with(options()?).await
+}
+
+/// Starts it with options that were found before.
+pub(crate) async fn start_with(options: SandboxOptions) -> Result<Sandbox, Failure> {
     Sandbox::start(options).await.map_err(Failure::failed)
+}
+
+/// Makes the folder for compiled code, reads the key by which that code is known, and finds the program that compiles.
+pub(crate) fn options() -> Result<SandboxOptions, Failure> {
+    let code_cache = code_cache()?;
+    make_code_folder(&code_cache).map_err(Failure::failed)?;
+    Ok(SandboxOptions {
+        code_key: CodeKey::open(&code_key()?).map_err(Failure::failed)?,
+        code_cache,
+        compiler: this_program()?,
+        steps: STEPS,
+    })
+}
+
+/// On Linux what is running now, also after an update has put another in its place: only that one makes code that fits.
+fn this_program() -> Result<PathBuf, Failure> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Ok(running);
+    }
+    std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("the program cannot find itself: {error}")))
 }
 
 fn code_cache() -> Result<PathBuf, Failure> {
     match variable("FONIO_CACHE") {
         Some(named) => Ok(named),
         None => Ok(cache_folder()?.join("code")),
+    }
+}
+
+/// Not with what it protects: `FONIO_CACHE_KEY`, else `fonio/code.key` in the user's folder for state, else beside the
+/// folder of the code. Of the user and not of a project, because all projects share that code.
+fn code_key() -> Result<PathBuf, Failure> {
+    let state = || {
+        variable("XDG_STATE_HOME")
+            .or_else(|| variable("HOME").map(|home| home.join(".local").join("state")))
+            .map(|state| state.join("fonio").join("code.key"))
+    };
+    match variable("FONIO_CACHE_KEY").or_else(state) {
+        Some(key) => Ok(key),
+        None => {
+            let mut beside = code_cache()?.into_os_string();
+            beside.push(".key");
+            Ok(PathBuf::from(beside))
+        }
     }
 }
 

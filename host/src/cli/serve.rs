@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{Project, TriggerKind};
+use fonio_sandbox::SandboxOptions;
 use fonio_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -13,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Exit, Failure, paint, sandbox};
+use crate::hardening::{self, Needs};
 use crate::host::{Host, Reload};
 use crate::{receiver, reload, repeater, runner, server};
 
@@ -34,21 +36,79 @@ pub(crate) struct Serve {
     /// How many steps may wait; the inbox answers 503 while more do.
     #[arg(long, value_name = "STEPS", default_value_t = StoreOptions::default().queue_max)]
     queue: u64,
+    /// Keep every right of the process: for debuggers and profilers, which cannot look into a hardened one.
+    #[arg(long)]
+    no_hardening: bool,
+}
+
+/// A host that has its folders, and has given up the rest.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    dir: PathBuf,
+    data: PathBuf,
+    listen: Option<String>,
+    queue: u64,
+    sandbox: SandboxOptions,
 }
 
 impl Serve {
-    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+    /// What is done while there is one thread, because the walls are of the thread that builds them and of those it starts.
+    pub(crate) fn prepare(self) -> Result<Ready, Failure> {
         let dir = project_dir(self.dir)?;
         let data = self.data.unwrap_or_else(|| dir.join(".fonio"));
+        fonio_store::make_folder(&data).map_err(Failure::failed)?;
+        let ready = Ready {
+            dir,
+            data,
+            listen: self.listen,
+            queue: self.queue,
+            sandbox: sandbox::options()?,
+        };
+        if self.no_hardening {
+            paint::event("not hardened", "the process keeps every right it has");
+        } else {
+            ready.harden();
+        }
+        if rustix::process::geteuid().is_root() {
+            paint::event(
+                "warning",
+                "this host runs as root; give it a user of its own, which needs no rights but to its own folders",
+            );
+        }
+        Ok(ready)
+    }
+}
+
+impl Ready {
+    fn harden(&self) {
+        // SAFETY: there is one thread yet, so nobody reads the environment meanwhile.
+        unsafe {
+            // What the database sorts on disk; its own choice, /var/tmp, is out of reach.
+            std::env::set_var("SQLITE_TMPDIR", &self.data);
+        }
+        let mut read = vec![PathBuf::from(".env")];
+        read.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
+        let needs = Needs {
+            project: &self.dir,
+            data: &self.data,
+            code_cache: &self.sandbox.code_cache,
+            read,
+        };
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let parts = hardening::harden(&needs.reach(home.as_deref()));
+        paint::event("hardened", &hardening::in_words(&parts));
+    }
+
+    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
         let store = Store::open(
-            &data,
+            &self.data,
             StoreOptions {
                 queue_max: self.queue,
             },
         )
         .map_err(Failure::failed)?;
-        let sandbox = sandbox::start().await?;
-        let host = Arc::new(Host::new(dir, store, sandbox));
+        let sandbox = sandbox::start_with(self.sandbox).await?;
+        let host = Arc::new(Host::new(self.dir, store, sandbox));
         let outcome = host.reload().await;
         require_environment(&host)?;
         let listener = listen(&host, self.listen).await?;

@@ -48,6 +48,7 @@ mod writer;
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
+pub use lock::make_folder;
 pub use model::{
     Accepted, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel, LogLine,
     MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next, RUN_LOG_MAX_BYTES,

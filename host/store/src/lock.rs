@@ -19,7 +19,7 @@ impl DirectoryLock {
             dir: dir.to_owned(),
             detail: error.to_string(),
         };
-        make_private(dir).map_err(unusable)?;
+        make_folder(dir)?;
         // Not truncated: until the lock is ours, the number in the file is the holder's.
         let mut file = OpenOptions::new()
             .read(true)
@@ -46,14 +46,23 @@ impl DirectoryLock {
     }
 }
 
+/// Makes the directory for a store if it is not there, as [`Store::open`](crate::Store::open) does.
+///
 /// Messages hold what patients told a nurse: a directory that is made here is its owner's alone (mode 0700), and what is
 /// in it stays out of a repository that the project may be in.
-fn make_private(dir: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    std::fs::write(dir.join(".gitignore"), "*\n")
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.and_then(|()| std::fs::write(dir.join(".gitignore"), "*\n"))
+        .map_err(|error| StoreError::Directory {
+            dir: dir.to_owned(),
+            detail: error.to_string(),
+        })
 }
 
 fn holder(file: &mut File) -> Option<u32> {

@@ -42,7 +42,7 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let sandbox = Sandbox::start(steps::options(program, work)).await?;
+        let sandbox = Sandbox::start(steps::options(program, work)?).await?;
         eprintln!("compiling a job of {} bytes", VISIT.len());
         let mut figures = report::figures(compile(&sandbox).await?)?;
         match import(program, work) {

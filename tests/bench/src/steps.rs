@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use fonio_project::{Grants, Limits, Origin};
 use fonio_sandbox::{
-    Adaptor, CompiledJob, Egress, InstanceTime, Sandbox, SandboxOptions, Seals, StepFailure, StepOutcome,
-    StepRequest,
+    Adaptor, CodeKey, CompiledJob, Egress, InstanceTime, Sandbox, SandboxOptions, Seals,
+    StepFailure, StepOutcome, StepRequest,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
         .build()?;
     let far_side = Server::own(&["hello"])?;
     runtime.block_on(async {
-        let sandbox = Sandbox::start(options(program, work)).await?;
+        let sandbox = Sandbox::start(options(program, work)?).await?;
         let http = Arc::new(load_http(&sandbox).await?);
         eprintln!("instances of the http adaptor and of the runtime");
         let adaptor = instances(async || sandbox.time_adaptor_instance(&http).await).await?;
@@ -91,12 +91,13 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
 }
 
 /// A sandbox as `fonio serve` has it.
-pub fn options(program: &Path, work: &Path) -> SandboxOptions {
-    SandboxOptions {
+pub fn options(program: &Path, work: &Path) -> anyhow::Result<SandboxOptions> {
+    Ok(SandboxOptions {
         code_cache: work.join("code"),
+        code_key: CodeKey::open(&work.join("code.key"))?,
         compiler: program.to_owned(),
         steps: 8,
-    }
+    })
 }
 
 /// The native adaptor.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The names of those limits that the file sets.
     pub(crate) limits_set: Vec<&'static str>,
+    /// `[signatures] keys`: by one of which each file in `adaptors/` must be signed. Nothing: they need not be.
+    pub signature_keys: Option<Vec<String>>,
     /// `[retry]`.
     pub retry: Retry,
     /// `[retention]`.

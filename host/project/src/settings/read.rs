@@ -25,6 +25,7 @@ const TABLES: &[&str] = &[
     "limits",
     "retry",
     "retention",
+    "signatures",
 ];
 /// Longest name under which a project is known to others.
 const ID_MAX: usize = 64;
@@ -68,6 +69,7 @@ impl Reading<'_> {
                 "network" => settings.allow = self.network(value, "[network]").unwrap_or_default(),
                 "adaptors" => self.adaptors(value, &mut settings),
                 "credentials" => self.credentials(value, &mut settings),
+                "signatures" => settings.signature_keys = Some(self.signatures(value)),
                 "limits" => (settings.limits, settings.limits_set) = self.limits(value),
                 "retry" => settings.retry = self.retry(key, value),
                 "retention" => settings.retention = self.retention(key, value),
@@ -113,6 +115,21 @@ impl Reading<'_> {
             }
         }
         allow
+    }
+
+    /// The list at `keys`. A table without it trusts nobody, which is what to do about a slip in it.
+    fn signatures(&mut self, node: &Node) -> Vec<String> {
+        let mut keys = Vec::new();
+        for (key, value) in self.map(node, "[signatures]").unwrap_or_default() {
+            match key.text.as_str() {
+                "keys" => {
+                    let items = self.list(value, "`keys`").unwrap_or_default();
+                    keys.extend(items.iter().filter_map(|item| self.text(item, "a key")));
+                }
+                _ => self.unknown(key, "[signatures]", &["keys"]),
+            }
+        }
+        keys
     }
 
     fn origins(&mut self, node: &Node, what: &str) -> Option<Vec<Origin>> {

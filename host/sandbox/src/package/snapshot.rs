@@ -10,7 +10,7 @@ use wasmtime_wizer::Wizer;
 
 use super::Exports;
 use crate::bindings::package::fonio::expression::loading;
-use crate::compile::{INITIALIZE, limit_child, run_child, snapshot_config};
+use crate::compile::{INITIALIZE, Piece, run_child, snapshot_config};
 use crate::expression::{RuntimeImports, link_runtime};
 use crate::guests;
 
@@ -72,9 +72,10 @@ struct Loaded {
 /// # Errors
 /// When the bundle does not load. The error is for the parent to show.
 pub fn snapshot_package_here(bundle: &Path, output: &Path) -> anyhow::Result<String> {
-    limit_child()?;
+    let mut piece = Piece::take(bundle, output)?;
+    let source = String::from_utf8(piece.read()?)?;
     let engine = Engine::new(&snapshot_config())?;
-    let mut store = Store::new(&engine, Loading::of(fs::read_to_string(bundle)?));
+    let mut store = Store::new(&engine, Loading::of(source));
     let mut linker = Linker::new(&engine);
     link_runtime(&mut linker, |state: &mut Loading| &mut state.runtime)?;
     loading::add_to_linker::<_, HasSelf<Loading>>(&mut linker, |state| state)?;
@@ -91,7 +92,7 @@ pub fn snapshot_package_here(bundle: &Path, output: &Path) -> anyhow::Result<Str
         .block_on(wizer.run_component(&mut store, guests::RUNTIME_PACKAGE, instantiate));
     match (store.into_data().loaded, snapshot) {
         (Some(Ok(exports)), Ok((snapshot, _))) => {
-            fs::write(output, snapshot)?;
+            piece.write(&snapshot)?;
             Ok(exports)
         }
         (Some(Err(fault)), _) => anyhow::bail!("the package does not load: {}", fault.trim()),

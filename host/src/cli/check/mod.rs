@@ -16,9 +16,10 @@ use serde_json::json;
 
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox};
-use crate::adaptors::Adaptors;
+use crate::adaptors::{Adaptors, wasm_files};
 use crate::host::load_project;
 use crate::live::Live;
+use crate::trust::Trust;
 
 /// Finds every problem in a project, each with its file, line and column and what would help.
 ///
@@ -57,17 +58,26 @@ impl Check {
             .iter()
             .filter(|problem| problem.severity == Severity::Error)
             .count();
+        // Where there is nothing to lock, nothing is said of it.
+        let trust =
+            (!wasm_files(&self.dir).is_empty()).then(|| Trust::read(&self.dir, &mut Vec::new()));
         match self.format {
             Format::Json => {
                 let mut said = json!({ "ok": errors == 0, "problems": problems });
                 if !notes.is_empty() {
                     said["notes"] = json!(notes);
                 }
+                if let Some(trust) = &trust {
+                    said["locked"] = trust.is_locked().into();
+                }
                 println!("{said}");
             }
             Format::Text => {
                 notes.iter().for_each(|note| paint::note(note));
                 print(&problems, errors, &summary);
+                if let Some(trust) = &trust {
+                    println!("{}", trust.in_words());
+                }
             }
         }
         Ok(if errors == 0 {

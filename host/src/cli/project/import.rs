@@ -11,6 +11,7 @@ use super::left_behind;
 use super::skeletons::Skeletons;
 use super::{Format, understood};
 use crate::cli::{Exit, Failure, paint};
+use crate::trust::lock::LOCK_FILE;
 
 /// fonio.toml where the project brings none.
 const SETTINGS: &str = "\
@@ -110,6 +111,13 @@ fn copy_adaptors(
         let name = path.file_name().unwrap_or_default();
         files.add(dir.join("adaptors").join(name), wasm);
         notes.push(format!("the adaptor {} was copied", name.to_string_lossy()));
+    }
+    // What says which adaptors are trusted goes with them.
+    let signatures = crate::trust::signatures::files(&project.dir);
+    for path in signatures.into_iter().chain([project.dir.join(LOCK_FILE)]) {
+        if let (Ok(contents), Ok(name)) = (fs::read(&path), path.strip_prefix(&project.dir)) {
+            files.add(dir.join(name), contents);
+        }
     }
     Ok(())
 }
