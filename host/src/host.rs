@@ -47,6 +47,10 @@ pub struct Figures {
     pub accepted: AtomicU64,
     /// Requests to the inbox that were refused, whatever the reason.
     pub refused: AtomicU64,
+    /// Those of them that did not show what the project asks of who sends messages.
+    pub unauthorized: AtomicU64,
+    /// Requests to the API and for metrics that were refused for lack of a sign-in or a role.
+    pub denied: AtomicU64,
     /// Steps that succeeded.
     pub steps_succeeded: AtomicU64,
     /// Steps that failed.

@@ -5,6 +5,7 @@
 //!   [`authored`];
 //!   [`reload`]: how it changes; [`collections`]: values that its jobs keep.
 //! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
+//! - [`granted`]: from a changed project to the audit log.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
@@ -12,8 +13,8 @@
 //!
 //! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded.
 //!
-//! The model of a project is in `fonio-project`, the queue in `fonio-store`, the steps' sandbox in `fonio-sandbox`;
-//! none of the three knows another's business.
+//! The model of a project is in `fonio-project`, the queue in `fonio-store`, who may use the host in `fonio-access`, the
+//! steps' sandbox in `fonio-sandbox`; none of the four knows another's business.
 
 pub mod adaptors;
 pub mod author;
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod collections;
 pub mod fields;
 pub mod flow;
+pub mod granted;
 pub mod hardening;
 pub mod host;
 pub mod import;

@@ -67,11 +67,30 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> io::Result<Response> {
-    let mut stream = TcpStream::connect(address)?;
+    exchange(connect(address)?, address, method, target, headers, body)
+}
+
+/// A connection that does not wait for ever.
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
-    let mut head =
-        format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    Ok(stream)
+}
+
+/// The same on a connection that is there, and is closed afterwards.
+pub(crate) fn exchange(
+    mut stream: impl Read + Write,
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Response> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        head += &format!("host: {address}\r\n");
+    }
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -107,4 +126,23 @@ fn parse(bytes: &[u8]) -> Option<Response> {
         headers,
         body: bytes[end + 4..].to_vec(),
     })
+}
+
+/// Bytes in base64, as headers have them.
+pub fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |group: &[u8]| {
+        let padded = group.iter().chain(&[0, 0]).take(3);
+        let number = padded.fold(0_usize, |number, byte| (number << 8) | usize::from(*byte));
+        let letter = |at: usize| {
+            let letter = LETTERS[(number >> (18 - 6 * at)) & 63];
+            if at <= group.len() {
+                char::from(letter)
+            } else {
+                '='
+            }
+        };
+        (0..4).map(letter).collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
 }

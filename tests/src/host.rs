@@ -21,6 +21,8 @@ pub struct Host {
     child: Child,
     address: SocketAddr,
     said: Said,
+    /// How it is started again.
+    again: Program,
 }
 
 /// What it has said on standard error so far.
@@ -36,26 +38,38 @@ impl Host {
 
     /// Starts to serve the project, which may not become ready.
     pub fn started(project: Project) -> Host {
-        let (child, address, said) = start(
-            &project,
-            &Program::new(["serve", ".", "--listen", "127.0.0.1:0"]),
-        );
-        Host {
-            project,
-            child,
-            address,
-            said,
-        }
+        Host::started_by(project, &usual())
     }
 
-    /// Starts with a command line and an environment of the test's own.
+    /// Starts with a command line and an environment of the test's own, and with `--dev`: what is under test is not who
+    /// may look.
     pub fn started_by(project: Project, program: &Program) -> Host {
+        let open = |program: &Program| {
+            let mut program = program.clone();
+            program.arg("--dev");
+            program
+        };
+        let mut host = Host::guarded_by(project, &open(program));
+        host.again = open(&usual());
+        host
+    }
+
+    /// Serves the project to whoever it knows, as it is from the start, and waits until it accepts work.
+    pub fn guarded(project: Project) -> Host {
+        let host = Host::guarded_by(project, &usual());
+        host.wait_until_ready();
+        host
+    }
+
+    /// The same with a command line of the test's own; it may not become ready, or speak TLS.
+    pub fn guarded_by(project: Project, program: &Program) -> Host {
         let (child, address, said) = start(&project, program);
         Host {
             project,
             child,
             address,
             said,
+            again: program.clone(),
         }
     }
 
@@ -225,10 +239,7 @@ impl Host {
     }
 
     fn start_again(&mut self) {
-        let (child, address, said) = start(
-            &self.project,
-            &Program::new(["serve", ".", "--listen", "127.0.0.1:0"]),
-        );
+        let (child, address, said) = start(&self.project, &self.again);
         (self.child, self.address, self.said) = (child, address, said);
         self.wait_until_ready();
     }
@@ -264,6 +275,10 @@ impl Drop for Host {
     }
 }
 
+fn usual() -> Program {
+    Program::new(["serve", ".", "--listen", "127.0.0.1:0"])
+}
+
 /// Starts the program and reads the address from the line it prints once it listens.
 fn start(project: &Project, program: &Program) -> (Child, SocketAddr, Said) {
     let mut child = program.start(project.dir());
@@ -277,10 +292,10 @@ fn start(project: &Project, program: &Program) -> (Child, SocketAddr, Said) {
     });
     let mut stdout = BufReader::new(child.stdout.take().expect("the pipe was asked for")).lines();
     // The pipe ends when the program does, so this cannot wait for ever on one that has died.
-    let address = stdout
-        .by_ref()
-        .map_while(Result::ok)
-        .find_map(|line| line.strip_prefix("listening on http://")?.parse().ok());
+    let address = stdout.by_ref().map_while(Result::ok).find_map(|line| {
+        let url = line.strip_prefix("listening on ")?;
+        url.split_once("://")?.1.parse().ok()
+    });
     let Some(address) = address else {
         let _ = child.kill();
         let _ = child.wait();

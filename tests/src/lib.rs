@@ -6,6 +6,7 @@
 //! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
 //! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
 //! - [`authoring`]: adaptors made with the compilers and package managers of this machine.
+//! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
 //!
@@ -17,6 +18,7 @@ pub mod component;
 mod content;
 pub mod evil;
 mod far_side;
+mod guard;
 mod host;
 mod imports;
 mod job;
@@ -25,11 +27,13 @@ mod places;
 mod program;
 mod project;
 mod runs;
+mod tls;
 mod wait;
 
-pub use client::{Response, request};
+pub use client::{Response, base64, request};
 pub use content::Headers;
 pub use far_side::{Answer, FarSide, Gate, Received};
+pub use guard::{Browser, PASSWORD};
 pub use host::Host;
 pub use imports::Package;
 pub use job::{Finished, Job};
@@ -38,4 +42,5 @@ pub use places::{code_cache, code_key, fonio, guest, guests};
 pub use program::{Ended, Program};
 pub use project::Project;
 pub use runs::{Run, Step};
+pub use tls::{Authority, Identity, TlsClient};
 pub use wait::wait_for;

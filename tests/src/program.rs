@@ -1,7 +1,7 @@
 //! One call of the program, to its end.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,12 +19,13 @@ use crate::wait::wait_at_most;
 const LIFETIME: Duration = Duration::from_secs(180);
 
 /// A call that is being put together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     name: Option<String>,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     address_space_bytes: Option<u64>,
+    input: Option<String>,
 }
 
 /// How a call ended.
@@ -50,6 +51,7 @@ impl Program {
             arguments,
             environment: BTreeMap::new(),
             address_space_bytes: None,
+            input: None,
         }
     }
 
@@ -65,6 +67,13 @@ impl Program {
     #[must_use]
     pub fn within_address_space(mut self, bytes: u64) -> Program {
         self.address_space_bytes = Some(bytes);
+        self
+    }
+
+    /// Gives it this on standard input, which is empty otherwise.
+    #[must_use]
+    pub fn input(mut self, text: &str) -> Program {
+        self.input = Some(text.to_owned());
         self
     }
 
@@ -99,11 +108,20 @@ impl Program {
         if let Some(bytes) = self.address_space_bytes {
             limit_address_space(&mut command, bytes);
         }
+        let stdin = self
+            .input
+            .as_ref()
+            .map_or(Stdio::null(), |_| Stdio::piped());
         command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command.spawn().expect("the program starts")
+        let mut child = command.spawn().expect("the program starts");
+        if let (Some(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
+            // It may end without having read it.
+            let _ = stdin.write_all(text.as_bytes());
+        }
+        child
     }
 
     /// Runs it in `dir` to its end.

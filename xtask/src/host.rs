@@ -53,7 +53,8 @@ impl Host {
         let child = Command::new(repo.program())
             .arg("serve")
             .arg(project)
-            .args(["--listen", &address.to_string(), "--data"])
+            // A demo on loopback: nobody should have to sign in to see it.
+            .args(["--dev", "--listen", &address.to_string(), "--data"])
             .arg(folder.join("data"))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

@@ -24,6 +24,16 @@ const APART: &[(&str, &[&str])] = &[
         "fonio-store",
         &["wasmtime", "hyper", "fonio-project", "fonio-sandbox"],
     ),
+    (
+        "fonio-access",
+        &[
+            "wasmtime",
+            "hyper",
+            "fonio-project",
+            "fonio-sandbox",
+            "fonio-store",
+        ],
+    ),
     ("fonio-sandbox", &["rusqlite", "fonio-store"]),
 ];
 

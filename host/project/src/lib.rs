@@ -62,8 +62,8 @@ pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity, printable};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
-    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention,
-    Retry, SETTINGS_FILE, Settings,
+    AdaptorSettings, CredentialSettings, CredentialSource, Door, INBOX, Keep, OpenIn, OpenInError,
+    Proof, Retention, Retry, SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
 

@@ -1,9 +1,13 @@
 //! What a person types.
 
+mod access;
 mod adaptor;
+mod ask;
+mod audit;
 mod author;
 mod check;
 mod compile;
+mod doors;
 mod import;
 mod inspect;
 mod lock;
@@ -15,6 +19,9 @@ mod project;
 mod run;
 mod sandbox;
 mod serve;
+mod token;
+mod triggers;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +54,13 @@ enum Command {
     /// What adaptors there are, what a file wants before anyone trusts it, and how to write one.
     #[command(subcommand)]
     Adaptor(adaptor::AdaptorCommand),
+    /// Who signs in with a name and a password.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// What scripts and other programs show.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    Audit(audit::Audit),
     /// Compiles one guest within limits; the host starts this as a child of its own.
     #[command(hide = true)]
     CompileGuest {
@@ -137,6 +151,9 @@ pub fn main() -> ExitCode {
         Command::Compile(compile) => on_runtime(compile.execute()),
         Command::Project(project) => on_runtime(project.execute()),
         Command::Adaptor(adaptor) => on_runtime(adaptor.execute()),
+        Command::User(user) => user.execute(),
+        Command::Token(token) => token.execute(),
+        Command::Audit(audit) => audit.execute(),
     };
     match result {
         Ok(exit) => exit.into(),

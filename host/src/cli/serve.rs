@@ -11,17 +11,21 @@ use fonio_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
+use super::doors::{self, DoorOptions};
 use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
 use crate::host::{Host, Reload};
-use crate::{receiver, reload, repeater, runner, server};
+use crate::server::{Entrance, tls};
+use crate::{granted, receiver, reload, repeater, runner, server};
 
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
 ///
 /// Runs and their logs are on the page at /, problems of the project there and here. SIGTERM and Ctrl-C let what runs
-/// finish and exit 0. SIGHUP reloads the project at once.
+/// finish and exit 0. SIGHUP reloads the project, and the certificate, at once.
+///
+/// A host is closed: the first start prints a token that opens it. `fonio user` and `fonio token` make more.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The project's directory [default: $PROJECT_DIR, else the current directory].
@@ -39,6 +43,8 @@ pub(crate) struct Serve {
     /// Keep every right of the process: for debuggers and profilers, which cannot look into a hardened one.
     #[arg(long)]
     no_hardening: bool,
+    #[command(flatten)]
+    doors: DoorOptions,
 }
 
 /// A host that has its folders, and has given up the rest.
@@ -49,6 +55,7 @@ pub(crate) struct Ready {
     listen: Option<String>,
     queue: u64,
     sandbox: SandboxOptions,
+    doors: DoorOptions,
 }
 
 impl Serve {
@@ -63,6 +70,7 @@ impl Serve {
             listen: self.listen,
             queue: self.queue,
             sandbox: sandbox::options()?,
+            doors: self.doors,
         };
         if self.no_hardening {
             paint::event("not hardened", "the process keeps every right it has");
@@ -88,6 +96,8 @@ impl Ready {
         }
         let mut read = vec![PathBuf::from(".env")];
         read.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
+        // The folders, not the files: a certificate is renewed by putting another in its place.
+        read.extend(self.doors.folders());
         let needs = Needs {
             project: &self.dir,
             data: &self.data,
@@ -112,17 +122,26 @@ impl Ready {
         let outcome = host.reload().await;
         require_environment(&host)?;
         let listener = listen(&host, self.listen).await?;
+        let entrance = self.doors.guard(listener, &self.data)?;
         let signals = Signals::catch()?;
-        announce(&host, &listener, &outcome)?;
-        serve(host, listener, signals, steps_runtime()?).await;
+        let steps = steps_runtime()?;
+        announce(&host, &entrance, &outcome)?;
+        serve(host, entrance, signals, steps).await;
         Ok(Exit::Success)
     }
 }
 
 /// Everything that serves, from here until a signal.
-async fn serve(host: Arc<Host>, listener: TcpListener, signals: Signals, steps: Runtime) {
+async fn serve(host: Arc<Host>, entrance: Entrance, signals: Signals, steps: Runtime) {
     let (hint, hints) = mpsc::channel(16);
-    let server = tokio::spawn(server::run(Arc::clone(&host), listener));
+    let hangup = Arc::new(Notify::new());
+    if let Some(tls) = &entrance.tls {
+        let follow = tls::follow(Arc::clone(tls), Arc::clone(&host), Arc::clone(&hangup));
+        tokio::spawn(follow);
+    }
+    let access = entrance.doors.access.clone();
+    let granted = tokio::spawn(granted::run(Arc::clone(&host), access));
+    let server = tokio::spawn(server::run(Arc::clone(&host), entrance));
     let runner = tokio::spawn(runner::run(
         Arc::clone(&host),
         sandbox::STEPS,
@@ -130,10 +149,10 @@ async fn serve(host: Arc<Host>, listener: TcpListener, signals: Signals, steps: 
     ));
     let repeater = tokio::spawn(repeater::run(Arc::clone(&host)));
     let reloader = tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone()));
-    signals.stop(hint).await;
+    signals.stop(hint, &hangup).await;
     paint::event("stopping", "finishing what runs");
     host.stop();
-    for task in [server, runner, repeater, reloader] {
+    for task in [server, runner, repeater, reloader, granted] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a part of the host broke down");
         }
@@ -182,14 +201,15 @@ impl Signals {
         })
     }
 
-    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload.
-    async fn stop(mut self, hint: mpsc::Sender<()>) {
+    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload of the project and of the certificate.
+    async fn stop(mut self, hint: mpsc::Sender<()>, hangup: &Notify) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {
                     let _ = hint.try_send(());
+                    hangup.notify_one();
                 }
             }
         }
@@ -197,7 +217,7 @@ impl Signals {
 }
 
 /// DIR, else `PROJECT_DIR` from the environment or from `.env` here, else here.
-fn project_dir(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
+pub(crate) fn project_dir(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let dir = named
         .or_else(|| std::env::var_os("PROJECT_DIR").map(PathBuf::from))
         .or_else(|| fonio_project::load_environment(Path::new("."), &|_| None).project_dir)
@@ -244,12 +264,12 @@ fn require_environment(host: &Host) -> Result<(), Failure> {
 /// The most webhooks and clocks that are listed at the start; all are on the page.
 const TRIGGERS_SHOWN: usize = 10;
 
-fn announce_triggers(project: &Project, address: &str) {
+fn announce_triggers(project: &Project, url: &str) {
     let enabled = project.triggers().filter(|(_, trigger)| trigger.enabled);
     let shown = enabled.filter_map(|(workflow, trigger)| match &trigger.kind {
         TriggerKind::Webhook(_) => {
             let path = receiver::webhook_path(workflow, trigger);
-            Some(("webhook", format!("POST http://{address}{path}")))
+            Some(("webhook", format!("POST {url}{path}")))
         }
         TriggerKind::Cron { schedule, .. } => Some((
             "clock",
@@ -262,8 +282,9 @@ fn announce_triggers(project: &Project, address: &str) {
     }
 }
 
-fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(), Failure> {
-    let address = listener.local_addr().map_err(Failure::failed)?;
+fn announce(host: &Host, entrance: &Entrance, outcome: &Reload) -> Result<(), Failure> {
+    let address = entrance.listener.local_addr().map_err(Failure::failed)?;
+    let url = format!("{}://{address}", doors::scheme(entrance));
     if let Some(live) = host.live() {
         let jobs = paint::count(live.project.jobs().count(), "job");
         let adaptors = paint::count(live.adaptors().all.len(), "adaptor");
@@ -296,12 +317,14 @@ fn announce(host: &Host, listener: &TcpListener, outcome: &Reload) -> Result<(),
             ),
         );
     }
+    doors::announce(entrance, &url)?;
     // Whoever reads this line may have gone after it, or never have been there: no reason not to serve.
-    let _ = writeln!(anstream::stdout(), "listening on http://{address}");
-    paint::event("inbox", &format!("POST http://{address}/inbox"));
+    let _ = writeln!(anstream::stdout(), "listening on {url}");
+    paint::event("inbox", &format!("POST {url}/inbox"));
     if let Some(live) = host.live() {
-        announce_triggers(&live.project, &address.to_string());
+        announce_triggers(&live.project, &url);
+        doors::announce_closed(entrance, &live.project);
     }
-    paint::event("page", &format!("http://{address}/"));
+    paint::event("page", &format!("{url}/"));
     Ok(())
 }

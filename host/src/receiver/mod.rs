@@ -2,6 +2,7 @@
 //! run.
 
 mod body;
+mod door;
 mod form;
 mod glance;
 mod intake;
@@ -11,7 +12,7 @@ mod xml_shape;
 
 use std::collections::BTreeSet;
 
-use fonio_project::EndpointStyle;
+use fonio_project::{EndpointStyle, INBOX};
 use fonio_store::{NewMessage, NewRun, RunId, RunOutcome, StoreError};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::{Bytes, Incoming};
@@ -24,6 +25,7 @@ use crate::host::{Figures, Host};
 use crate::live::Live;
 use crate::server::Reply;
 use body::{BodyError, Parsed};
+use door::Door;
 
 pub use intake::Intake;
 pub use webhook::path as webhook_path;
@@ -57,12 +59,14 @@ fn counted(host: &Host, answer: Result<Reply, Reply>) -> Reply {
 
 async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply> {
     let live = serving(host)?;
+    let (parts, incoming) = request.into_parts();
+    let knock = Door::new(host, INBOX, live.project.inbox_proofs(), &parts)?.knock(&parts)?;
     let _place = match live.project.environment.endpoint_style {
         EndpointStyle::Sync => Some(place_to_wait(host)?),
         EndpointStyle::Async => None,
     };
-    let (parts, incoming) = request.into_parts();
     let bytes = intake::read(&host.intake, incoming).await?;
+    knock.judge(&parts.headers, &bytes)?;
     let parsed = parse(&parts.headers, bytes, &live.criteria_keys()).await?;
     let starts = live.project.starts_for_message(&parsed.data);
     let matched: Vec<NewRun> = starts

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use super::door::Door;
 use super::{intake, message, not_stored, outcome, parse, place_to_wait, serving};
 use crate::fields::Fields;
 use crate::flow::{id_of, new_run};
@@ -69,19 +70,19 @@ pub async fn receive(
 ) -> Result<Reply, Reply> {
     let live = serving(host)?;
     let (workflow, trigger, webhook) = usable(&live.project, address)?;
+    let (parts, incoming) = request.into_parts();
+    let name = format!("{}/{}", workflow.id, trigger.id);
+    let proofs = live.project.webhook_proofs(workflow, trigger);
+    let knock = Door::new(host, &name, proofs, &parts)?.knock(&parts)?;
     let _place = match webhook.reply {
         When::AfterCompletion => Some(place_to_wait(host)?),
         When::BeforeStart => None,
     };
-    let (parts, incoming) = request.into_parts();
     let bytes = intake::read(&host.intake, incoming).await?;
+    knock.judge(&parts.headers, &bytes)?;
     let parsed = parse(&parts.headers, bytes, &Default::default()).await?;
     let how = how_it_was_asked(&parts).to_string();
-    let message = message(
-        &format!("webhook {}/{}", workflow.id, trigger.id),
-        parsed,
-        Some(how.into()),
-    );
+    let message = message(&format!("webhook {name}"), parsed, Some(how.into()));
     let accepted = host
         .store
         .accept(message, vec![new_run(workflow, trigger)])

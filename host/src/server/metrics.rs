@@ -38,6 +38,18 @@ pub async fn show(host: &Host) -> Reply {
         read(&figures.refused),
     );
     metric(
+        "fonio_messages_unauthorized_total",
+        "counter",
+        "Requests among those refused that did not show what the project asks of who sends messages.",
+        read(&figures.unauthorized),
+    );
+    metric(
+        "fonio_requests_denied_total",
+        "counter",
+        "Requests to the API and for metrics without a sign-in or the role they take, since the start.",
+        read(&figures.denied),
+    );
+    metric(
         "fonio_steps_succeeded_total",
         "counter",
         "Steps that succeeded since the start.",

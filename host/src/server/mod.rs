@@ -1,28 +1,41 @@
-//! The doors: one HTTP/1.1 listener, its routes, and its shutdown.
+//! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
-//! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`]; `/metrics` is [`metrics`]; `/` is the page in `console/`.
+//! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] for signing in and [`audit`];
+//! `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by [`protect`].
 
 mod api;
+mod audit;
+pub mod doors;
 mod metrics;
+mod page;
+pub mod peer;
+mod protect;
 mod reply;
+mod session;
+pub mod tls;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fonio_access::Role;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::host::Host;
 use crate::receiver;
+use doors::Doors;
+use peer::Peer;
 pub use reply::{Body, Reply};
+use tls::Tls;
 
 /// Connections open at once; one more waits in the kernel's queue. Each idle one takes about 10 KiB.
 const CONNECTIONS_MAX: usize = 1024;
@@ -31,8 +44,18 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a shutdown waits for replies in progress.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// Where to listen, and who may pass.
+pub struct Entrance {
+    /// The socket.
+    pub listener: TcpListener,
+    /// Who may pass.
+    pub doors: Arc<Doors>,
+    /// Certificates, if it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// Serves until the host stops, then lets requests in progress finish.
-pub async fn run(host: Arc<Host>, listener: TcpListener) {
+pub async fn run(host: Arc<Host>, entrance: Entrance) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
@@ -40,9 +63,9 @@ pub async fn run(host: Arc<Host>, listener: TcpListener) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        let (stream, address) = tokio::select! {
+            accepted = entrance.listener.accept() => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file handles, most likely; they come back as connections close.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -52,44 +75,61 @@ pub async fn run(host: Arc<Host>, listener: TcpListener) {
             },
             () = host.stopping() => break,
         };
-        let connection = serve(Arc::clone(&host), stream);
-        let connection = graceful.watch(connection);
+        let peer = Peer::new(address.ip(), Arc::clone(&entrance.doors));
+        let (host, tls, watcher) = (Arc::clone(&host), entrance.tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            // Clients break off as they like; that is no event.
-            let _ = connection.await;
+            connection(host, tls, peer, stream, watcher).await;
             drop(place);
         });
     }
-    drop(listener);
+    drop(entrance.listener);
     let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
 }
 
-fn serve(
+async fn connection(
     host: Arc<Host>,
+    tls: Option<Arc<Tls>>,
+    peer: Peer,
     stream: TcpStream,
-) -> http1::Connection<
-    TokioIo<TcpStream>,
-    impl hyper::service::HttpService<Incoming, ResBody = Body, Error = Infallible, Future: Send> + Send,
-> {
+    watcher: Watcher,
+) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let host = Arc::clone(&host);
-        async move { Ok::<_, Infallible>(route(&host, request).await) }
-    });
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+    let Some(tls) = tls else {
+        return serve(host, peer, stream, watcher).await;
+    };
+    let shaken = tokio::select! {
+        shaken = tls.accept(stream) => shaken,
+        // Nobody has asked for anything yet.
+        () = host.stopping() => return,
+    };
+    if let Some((stream, certified)) = shaken {
+        serve(host, peer.by_tls(certified), stream, watcher).await;
+    }
 }
 
-async fn route(host: &Host, request: Request<Incoming>) -> Response<Body> {
+async fn serve(
+    host: Arc<Host>,
+    peer: Peer,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (host, peer) = (Arc::clone(&host), peer.clone());
+        request.extensions_mut().insert(peer.clone());
+        async move { Ok::<_, Infallible>(route(&host, &peer, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    // Clients break off as they like; that is no event.
+    let _ = watcher.watch(connection).await;
+}
+
+async fn route(host: &Host, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    // A HEAD is a GET whose body hyper leaves out.
-    let method = match request.method() {
-        &Method::HEAD => &Method::GET,
-        method => method,
-    };
-    let reply = match (method, path.as_str()) {
+    let method = read_as(request.method());
+    let reply = match (&method, path.as_str()) {
         (&Method::POST, "/inbox") => receiver::inbox(host, request).await,
         (_, "/inbox") => Reply::problem(StatusCode::METHOD_NOT_ALLOWED, "the inbox takes POST")
             .header("allow", "POST"),
@@ -107,11 +147,13 @@ async fn route(host: &Host, request: Request<Incoming>) -> Response<Body> {
             Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
         }
         (&Method::GET, "/ready") => ready(host),
-        (&Method::GET, "/metrics") => metrics::show(host).await,
-        (&Method::GET, "/") => Reply::page(include_str!("../../console/index.html")),
-        (&Method::GET, path) if path.starts_with("/api/v1/") => {
-            api::get(host, path, request.uri().query()).await
-        }
+        (&Method::GET, "/metrics") => match peer.doors.admit(host, peer, &request, Role::Viewer) {
+            Ok(_) => metrics::show(host).await,
+            Err(refusal) => refusal,
+        },
+        (&Method::GET, "/") => page::page(),
+        (&Method::GET, "/sign-in.js") => page::sign_in(),
+        (_, path) if path.starts_with("/api/v1/") => guarded(host, peer, request).await,
         (&Method::GET, _) => Reply::problem(
             StatusCode::NOT_FOUND,
             "there is nothing here; POST messages to /inbox or to a webhook at /i/…; the page at / shows what there is",
@@ -123,7 +165,43 @@ async fn route(host: &Host, request: Request<Incoming>) -> Response<Body> {
             ),
         ),
     };
-    reply.finish()
+    protect::protect(reply.finish(), &path, peer.encrypted)
+}
+
+/// A HEAD is a GET whose body hyper leaves out.
+fn read_as(method: &Method) -> Method {
+    match *method {
+        Method::HEAD => Method::GET,
+        ref method => method.clone(),
+    }
+}
+
+/// Everything below `/api/v1/`: a session is what one asks for without having one; for the rest one needs a role.
+async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply {
+    let (method, path) = (read_as(request.method()), request.uri().path());
+    if path == "/api/v1/session" {
+        return session::answer(host, peer, request).await;
+    }
+    let role = match (&method, path) {
+        (_, "/api/v1/audit") => Role::Admin,
+        (&Method::GET, _) => Role::Viewer,
+        _ => Role::Editor,
+    };
+    let principal = match peer.doors.admit(host, peer, &request, role) {
+        Ok(principal) => principal,
+        Err(refusal) => return refusal,
+    };
+    let query = request.uri().query();
+    match (&method, path) {
+        (&Method::GET, "/api/v1/audit") => {
+            audit::show(&peer.doors.access, &principal, doors::tenant(host), query).await
+        }
+        (&Method::GET, path) => api::get(host, path, query).await,
+        (method, _) => Reply::problem(
+            StatusCode::NOT_FOUND,
+            &format!("there is nothing here to {method}; POST messages to /inbox"),
+        ),
+    }
 }
 
 /// 200 once it accepts work.

@@ -1,7 +1,7 @@
-//! Replies: JSON, problems as `application/problem+json`, text and the page.
+//! Replies: JSON, problems as `application/problem+json`, and text.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -21,10 +21,6 @@ impl Reply {
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        response.headers_mut().insert(
-            HeaderName::from_static("x-content-type-options"),
-            HeaderValue::from_static("nosniff"),
-        );
         Reply(response)
     }
 
@@ -59,20 +55,6 @@ impl Reply {
     /// Plain text of a stated type.
     pub fn text(content_type: &'static str, body: String) -> Reply {
         Reply::new(StatusCode::OK, content_type, body)
-    }
-
-    /// The page. It may run its own script and ask this host, and nothing else.
-    pub fn page(html: &'static str) -> Reply {
-        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
-            img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-        let mut reply = Reply::new(StatusCode::OK, "text/html; charset=utf-8", html);
-        let headers = reply.0.headers_mut();
-        headers.insert(
-            HeaderName::from_static("content-security-policy"),
-            HeaderValue::from_static(POLICY),
-        );
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        reply
     }
 
     /// Adds a header; a value that no header can have is left out.

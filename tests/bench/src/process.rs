@@ -40,7 +40,7 @@ impl Server {
         command
             .arg("serve")
             .arg(project)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--dev", "--listen", "127.0.0.1:0"])
             // The flood that measures accepting must not measure refusing.
             .args(["--queue", "10000000"])
             .stderr(log);

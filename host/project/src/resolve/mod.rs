@@ -13,7 +13,7 @@ use crate::draft::{Draft, DraftTrigger, DraftWorkflow, Field};
 use crate::inputs::Inputs;
 use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Unfinished, Workflow};
 use crate::report::Place;
-use crate::settings::{SETTINGS_FILE, Settings};
+use crate::settings::{SETTINGS_FILE, Settings, settle_triggers};
 use crate::suggest::did_you_mean;
 
 use expressions::Expressions;
@@ -51,11 +51,12 @@ pub(crate) fn resolve(
     refuse_shared_keys(resolving.inputs, &workflows);
     let (expressions, mut unfinished) = (resolving.expressions, resolving.unfinished);
     expressions.warn_of_unused(inputs, &draft.file);
-    let Some(settings) = settings else {
+    let Some(mut settings) = settings else {
         unfinished.extend(workflows.into_iter().flat_map(left_over));
         return (None, unfinished);
     };
     warn_of_unused_adaptors(inputs, &settings, &workflows);
+    settle_triggers(inputs, &mut settings, &workflows, &credentials, &aliases);
     let project = Project {
         id: project_id(inputs.dir, &draft, &settings),
         name: draft.name,

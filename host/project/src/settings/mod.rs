@@ -1,6 +1,7 @@
 //! `fonio.toml`: grants, limits and where credentials come from. Every key is optional; none that is wrong is passed over.
 
 mod read;
+mod triggers;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub(crate) use read::read;
+pub(crate) use triggers::settle as settle_triggers;
+pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
 
 use crate::grants::Origin;
 use crate::limits::{LimitInfo, Limits, milliseconds};
@@ -29,6 +32,8 @@ pub struct Settings {
     pub adaptors: BTreeMap<String, AdaptorSettings>,
     /// `[credentials.NAME]`.
     pub credentials: BTreeMap<String, CredentialSettings>,
+    /// `[triggers.NAME]`: `inbox`, or a webhook in any of its names.
+    pub triggers: BTreeMap<String, TriggerSettings>,
     /// `[limits]`.
     pub limits: Limits,
     /// The names of those limits that the file sets.

@@ -15,7 +15,7 @@ use fonio_project::{AdaptorName, Loaded, Problem, Severity};
 use serde_json::json;
 
 use super::output::println;
-use super::{Exit, Failure, paint, sandbox};
+use super::{Exit, Failure, paint, sandbox, triggers};
 use crate::adaptors::{Adaptors, wasm_files};
 use crate::host::load_project;
 use crate::live::Live;
@@ -53,7 +53,12 @@ impl Check {
             )));
         }
         let loaded = load_project(&self.dir).await;
-        let (problems, notes, summary) = self.look_through(loaded).await?;
+        let Found {
+            problems,
+            notes,
+            doors,
+            summary,
+        } = self.look_through(loaded).await?;
         let errors = problems
             .iter()
             .filter(|problem| problem.severity == Severity::Error)
@@ -63,7 +68,7 @@ impl Check {
             (!wasm_files(&self.dir).is_empty()).then(|| Trust::read(&self.dir, &mut Vec::new()));
         match self.format {
             Format::Json => {
-                let mut said = json!({ "ok": errors == 0, "problems": problems });
+                let mut said = json!({ "ok": errors == 0, "problems": problems, "doors": doors });
                 if !notes.is_empty() {
                     said["notes"] = json!(notes);
                 }
@@ -73,6 +78,7 @@ impl Check {
                 println!("{said}");
             }
             Format::Text => {
+                triggers::print(&doors);
                 notes.iter().for_each(|note| paint::note(note));
                 print(&problems, errors, &summary);
                 if let Some(trust) = &trust {
@@ -88,12 +94,17 @@ impl Check {
     }
 }
 
+/// What there is to tell of a project.
+struct Found {
+    problems: Vec<Problem>,
+    notes: Vec<String>,
+    doors: Vec<triggers::Shown>,
+    summary: String,
+}
+
 impl Check {
     /// Every problem, what else is worth knowing, and what the project has.
-    async fn look_through(
-        &self,
-        loaded: Loaded,
-    ) -> Result<(Vec<Problem>, Vec<String>, String), Failure> {
+    async fn look_through(&self, loaded: Loaded) -> Result<Found, Failure> {
         const NOT_LOADED: &str = "the project cannot be loaded";
         let Loaded {
             project,
@@ -106,7 +117,12 @@ impl Check {
                 let adaptors = Adaptors::load(&self.dir, &sandbox, None, &mut problems).await;
                 problems.extend(expressions::of(&unfinished, &adaptors, &sandbox).await);
             }
-            return Ok((sorted(problems), Vec::new(), NOT_LOADED.to_owned()));
+            return Ok(Found {
+                problems: sorted(problems),
+                notes: Vec::new(),
+                doors: Vec::new(),
+                summary: NOT_LOADED.to_owned(),
+            });
         };
         let sandbox = sandbox::start().await?;
         let live = Live::load(project, problems, &sandbox, None).await;
@@ -115,12 +131,18 @@ impl Check {
         problems.extend(expressions::of(&unfinished, live.adaptors(), &sandbox).await);
         problems.extend(workflows::warnings(&live.project, &problems));
         problems.extend(addresses::warnings(&live));
+        problems.extend(live.project.open_doors());
         let summary = [
             paint::count(live.project.jobs().count(), "job"),
             paint::count(live.project.triggers().count(), "trigger"),
             paint::count(live.project.credentials.len(), "credential"),
         ];
-        Ok((sorted(problems), versions(&live), summary.join(", ")))
+        Ok(Found {
+            problems: sorted(problems),
+            notes: versions(&live),
+            doors: triggers::of(&live.project),
+            summary: summary.join(", "),
+        })
     }
 }
 

@@ -1,0 +1,158 @@
+//! `fonio user …`: who signs in with a name and a password.
+
+use clap::{Args, Subcommand};
+use fonio_access::{Role, Tenants};
+use serde_json::json;
+
+use super::access::{Data, by, table, time};
+use super::output::println;
+use super::{Exit, Failure, ask, paint};
+
+/// Users of a host. A host that runs sees at once what is changed here.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Adds a user; the password is asked for at the terminal, or read from standard input.
+    Add(Add),
+    /// Lists users and their roles.
+    List(List),
+    /// Removes a user, who is signed out.
+    Remove(Named),
+    /// Sets a user's password, who is signed out everywhere.
+    Passwd(Named),
+    /// Gives a user a role in another project, or another role; or takes it.
+    Role(SetRole),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    /// Letters, digits and any of . - _ @
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// What, and where.
+#[derive(Debug, Args)]
+struct Place {
+    /// viewer sees everything, editor changes what runs, admin sees the audit log besides.
+    #[arg(long, default_value_t = Role::Viewer)]
+    role: Role,
+    /// The id of the project it is for; `*` is all that the host serves.
+    #[arg(long, value_name = "PROJECT", default_value_t = Tenants::All)]
+    tenant: Tenants,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The user's name.
+    name: String,
+    #[command(flatten)]
+    data: Data,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetRole {
+    /// The user's name.
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    /// Takes the role in that project instead of giving one.
+    #[arg(long, conflicts_with = "role")]
+    take: bool,
+    #[command(flatten)]
+    data: Data,
+}
+
+impl UserCommand {
+    pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        match self {
+            UserCommand::Add(add) => add.execute(),
+            UserCommand::List(list) => list.execute(),
+            UserCommand::Remove(named) => {
+                let access = named.data.open_existing()?;
+                access
+                    .remove_user(&by(), &named.name)
+                    .map_err(Failure::failed)?;
+                paint::event("removed", &format!("user {}", named.name));
+                Ok(Exit::Success)
+            }
+            UserCommand::Passwd(named) => {
+                let access = named.data.open_existing()?;
+                let password = ask::new_password()?;
+                let set = access.set_password(&by(), &named.name, &password);
+                set.map_err(Failure::failed)?;
+                paint::event("changed", &format!("the password of {}", named.name));
+                Ok(Exit::Success)
+            }
+            UserCommand::Role(role) => role.execute(),
+        }
+    }
+}
+
+impl Add {
+    fn execute(self) -> Result<Exit, Failure> {
+        let access = self.data.open()?;
+        let password = ask::new_password()?;
+        let Place { role, tenant } = self.place;
+        access
+            .add_user(&by(), &self.name, &password, &tenant, role)
+            .map_err(Failure::failed)?;
+        paint::event("added", &format!("user {}, {role} in {tenant}", self.name));
+        Ok(Exit::Success)
+    }
+}
+
+impl List {
+    fn execute(self) -> Result<Exit, Failure> {
+        let users = self
+            .data
+            .open_existing()?
+            .users()
+            .map_err(Failure::failed)?;
+        if self.json {
+            let shown = users.iter().map(|user| {
+                let roles = user.roles.iter();
+                let roles = roles.map(|(tenant, role)| json!({ "tenant": tenant, "role": role }));
+                json!({ "name": user.name, "roles": roles.collect::<Vec<_>>(), "created_ms": user.created_ms })
+            });
+            println!("{}", json!(shown.collect::<Vec<_>>()));
+            return Ok(Exit::Success);
+        }
+        let rows = users.into_iter().map(|user| {
+            let roles = user.roles.iter();
+            let roles = roles.map(|(tenant, role)| format!("{role} in {tenant}"));
+            [
+                user.name,
+                time(user.created_ms),
+                roles.collect::<Vec<_>>().join(", "),
+            ]
+        });
+        table(&rows.collect::<Vec<_>>());
+        Ok(Exit::Success)
+    }
+}
+
+impl SetRole {
+    fn execute(self) -> Result<Exit, Failure> {
+        let access = self.data.open_existing()?;
+        let Place { role, tenant } = self.place;
+        let role = (!self.take).then_some(role);
+        access
+            .set_role(&by(), &self.name, &tenant, role)
+            .map_err(Failure::failed)?;
+        let now = role.map_or("no role", Role::as_str);
+        paint::event("changed", &format!("user {}, {now} in {tenant}", self.name));
+        Ok(Exit::Success)
+    }
+}

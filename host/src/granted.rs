@@ -1,0 +1,84 @@
+//! What a project grants goes into the audit log whenever it is not what was last written there, also if it changed while the
+//! host was down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fonio_access::{Access, AccessError, Event, What};
+use fonio_project::Project;
+use sha2::{Digest, Sha256};
+
+use crate::host::Host;
+
+/// Follows the project until the host stops.
+pub async fn run(host: Arc<Host>, access: Access) {
+    let mut generations = host.generations();
+    loop {
+        generations.mark_unchanged();
+        if let Some(live) = host.live() {
+            let access = access.clone();
+            let noted = tokio::task::spawn_blocking(move || note(&access, &live.project)).await;
+            if let Ok(Err(error)) = noted {
+                tracing::error!(%error, "changed grants could not be written into the audit log");
+            }
+        }
+        tokio::select! {
+            changed = generations.changed() => if changed.is_err() { return },
+            () = host.stopping() => return,
+        }
+    }
+}
+
+fn note(access: &Access, project: &Project) -> Result<(), AccessError> {
+    let text = in_words(project);
+    let digest: String = Sha256::digest(&text)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let last = access.last(What::Grants, &project.id)?;
+    if last.is_some_and(|last| last.subject == digest) {
+        return Ok(());
+    }
+    let event = Event::new("host", What::Grants).in_tenant(&project.id);
+    access.record(&event.of(&digest, &text))
+}
+
+/// Who may reach what, and who may send: names and origins, in an order that only changes with them.
+fn in_words(project: &Project) -> String {
+    let mut lines = BTreeMap::new();
+    for job in project.jobs() {
+        let grants = project.grants_for(job);
+        let origins: Vec<String> = grants.origins().map(ToString::to_string).collect();
+        let mut line = format!("may reach {}", none_or(&origins.join(" ")));
+        if let Some(credential) = project.credential_for(job) {
+            line += &format!(", has {}", credential.name);
+            if credential.reveal {
+                line += " (revealed)";
+            }
+        }
+        lines.insert(format!("job {}", job.key), line);
+    }
+    for door in project.doors() {
+        let auth = door.settings.map(|settings| settings.auth.iter());
+        let auth: Vec<String> = auth
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
+        lines.insert(
+            format!("trigger {}", door.name),
+            format!("takes {}", none_or(&auth.join(" "))),
+        );
+    }
+    let lines = lines.iter().map(|(name, line)| format!("{name} {line}"));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn none_or(text: &str) -> &str {
+    if text.is_empty() {
+        "(nothing named)"
+    } else {
+        text
+    }
+}

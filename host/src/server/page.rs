@@ -1,0 +1,44 @@
+//! The page at `/`, and what it may do: run the scripts that it came with, ask this host, and nothing else.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::Reply;
+
+const PAGE: &str = include_str!("../../console/index.html");
+const SIGN_IN: &str = include_str!("../../console/sign-in.js");
+
+/// Scripts and styles in the page are let run by their hashes, so that nothing that gets into it by mistake ever is.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let scripts = hashes("<script>", "</script>");
+    let styles = hashes("<style>", "</style>");
+    format!(
+        "default-src 'none'; script-src 'self'{scripts}; style-src{styles}; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+});
+
+/// The page. It has nothing in it that anybody may not see: what it shows it asks the API for.
+pub fn page() -> Reply {
+    Reply::text("text/html; charset=utf-8", PAGE.to_owned())
+        .header("content-security-policy", &POLICY)
+        .header("cache-control", "no-cache")
+}
+
+/// Its sign-in form.
+pub fn sign_in() -> Reply {
+    Reply::text("text/javascript; charset=utf-8", SIGN_IN.to_owned())
+        .header("cache-control", "no-cache")
+}
+
+/// Of what is between each `open` and the `close` after it.
+fn hashes(open: &str, close: &str) -> String {
+    let parts = PAGE.split(open).skip(1);
+    let inner = parts.filter_map(|part| Some(part.split_once(close)?.0));
+    inner
+        .map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text))))
+        .collect()
+}
