@@ -17,6 +17,11 @@ impl Headers {
         true
     }
 
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The first of that name, which is given in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0

@@ -78,6 +78,11 @@ impl Host {
         wait_for("the host to be ready", || {
             (self.get("/ready").status == 200).then_some(())
         });
+        // The page's address is the last that is said at the start, on another channel than the reply came.
+        let last = format!("://{}/\n", self.address);
+        wait_for("the host's last word at the start", || {
+            self.said().contains(&last).then_some(())
+        });
     }
 
     /// Where it listens.

@@ -299,7 +299,7 @@ fn a_wrong_password_and_a_name_that_is_not_there_are_told_in_the_same_words() {
     let host = host();
     let said = |name: &str, password: &str| {
         let reply = host.try_sign_in(name, password);
-        let mut names: Vec<String> = reply.headers.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<String> = reply.headers.names().map(str::to_owned).collect();
         names.sort();
         (reply.status, reply.text(), names)
     };

@@ -183,7 +183,7 @@ fn every_key_of_fonio_toml_is_read() {
             "fonio.toml",
             "[network]\nallow = [\"https://a.example.org\"]\n\
              [adaptors.http]\nnetwork = { allow = [\"https://b.example.org\"] }\n\
-             [credentials.c]\nhosts = [\"https://*.c.org\"]\nopen_in = [\"headers\", \"path\", \"body:/password\", \"query:token\"]\nreveal = true\n\
+             [credentials.c]\nhosts = [\"https://*.c.org\"]\nopen_in = [\"headers\", \"path\", \"body:/password\", \"query:token\"]\nreveal = true\nplain = [\"orgUnit\"]\n\
              [limits]\nmemory = \"32MiB\"\ncpu_time = \"1s\"\nwall_time = \"10m\"\noutput = \"1KiB\"\nlog = \"2MiB\"\nrequests = 5\nresponse = \"8MiB\"\n\
              [retry]\nattempts = 3\nbackoff = \"1s\"\nmax_backoff = \"1h\"\n\
              [retention]\nmessages = \"7d\"\nruns = \"24h\"\nkeep = \"failure\"\n",
@@ -221,14 +221,15 @@ fn every_key_of_fonio_toml_is_read() {
     );
     let credential = &project.credentials["c"];
     assert!(credential.reveal);
+    assert_eq!(credential.plain, ["orgUnit"]);
     assert_eq!(
         credential.open_in,
-        [
+        Some(vec![
             OpenIn::Headers,
             OpenIn::Path,
             OpenIn::Body("/password".into()),
             OpenIn::Query("token".into())
-        ]
+        ])
     );
     assert_eq!(credential.origins[0].to_string(), "https://*.c.org");
 }
