@@ -35,6 +35,9 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The last secret that a text carried, and the text as it goes out.
+type OpenedText<'a> = (&'a Secret, Zeroizing<Vec<u8>>);
+
 /// Why a request with sealed values is not sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -230,7 +233,7 @@ impl Seals {
         text: &[u8],
         opened: &mut Opened,
         written: impl Fn(&str) -> String,
-    ) -> Result<Option<(&Secret, Zeroizing<Vec<u8>>)>, Refusal> {
+    ) -> Result<Option<OpenedText<'_>>, Refusal> {
         let mut result = None;
         let mut done = 0;
         for range in placeholder::find(text) {
