@@ -135,8 +135,9 @@ mod tests {
             // Whatever someone built in the template's own folder would be in the program too.
             assert!(bytes < 400_000, "{language:?}: {bytes} bytes in {files:?}");
             assert!(dir.join("tests/reads-a-patient.json").is_file());
-            for file in files {
-                let text = fs::read_to_string(&file).expect("it is text");
+            // The SDK's own documentation shows the template as it is.
+            for file in files.iter().filter(|file| !file.starts_with(dir.join("vendor"))) {
+                let text = fs::read_to_string(file).expect("it is text");
                 assert!(!text.contains(PLACEHOLDER), "{}", file.display());
             }
         }
