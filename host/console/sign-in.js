@@ -2,7 +2,7 @@
 // Signing in. Whatever asks the host goes on asking by `fetch`: a request that is answered with 401 waits here for the form,
 // and is sent again; one that changes something carries what the host gave this session to tell its page from others.
 (() => {
-  const SESSION = "/api/v1/session";
+  const SESSION = "api/v1/session";
   const plain = window.fetch.bind(window);
   let csrf = null;
   let signingIn = null;

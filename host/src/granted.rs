@@ -16,8 +16,9 @@ pub async fn run(host: Arc<Host>, access: Access) {
     loop {
         generations.mark_unchanged();
         if let Some(live) = host.live() {
-            let access = access.clone();
-            let noted = tokio::task::spawn_blocking(move || note(&access, &live.project)).await;
+            let (access, name) = (access.clone(), host.name());
+            let noted =
+                tokio::task::spawn_blocking(move || note(&access, &name, &live.project)).await;
             if let Ok(Err(error)) = noted {
                 tracing::error!(%error, "changed grants could not be written into the audit log");
             }
@@ -29,18 +30,18 @@ pub async fn run(host: Arc<Host>, access: Access) {
     }
 }
 
-fn note(access: &Access, project: &Project) -> Result<(), AccessError> {
+fn note(access: &Access, name: &str, project: &Project) -> Result<(), AccessError> {
     let text = in_words(project);
     let digest: String = Sha256::digest(&text)
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let last = access.last(What::Grants, &project.id)?;
+    let last = access.last(What::Grants, name)?;
     if last.is_some_and(|last| last.subject == digest) {
         return Ok(());
     }
-    let event = Event::new("host", What::Grants).in_tenant(&project.id);
+    let event = Event::new("host", What::Grants).in_tenant(name);
     access.record(&event.of(&digest, &text))
 }
 

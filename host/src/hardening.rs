@@ -41,8 +41,8 @@ const HOPS_MAX: usize = 40;
 /// What one host needs.
 #[derive(Debug)]
 pub struct Needs<'a> {
-    /// The project's directory, as it was named.
-    pub project: &'a Path,
+    /// The projects' directories, as they were named.
+    pub projects: Vec<PathBuf>,
     /// Messages, runs, logs.
     pub data: &'a Path,
     /// Compiled code.
@@ -56,27 +56,10 @@ impl Needs<'_> {
     /// within reach with their folder, so that they can be replaced there.
     #[must_use]
     pub fn reach(&self, home: Option<&Path>) -> Reach {
-        let mut outside = Outside {
-            project: real(self.project),
-            home: home.map(real),
-            found: Vec::new(),
-        };
-        // Without a slash at its end, behind which a link is not seen.
-        outside.follow(&self.project.components().collect::<PathBuf>());
-        for folder in FOLDERS {
-            let entries = std::fs::read_dir(self.project.join(folder));
-            for entry in entries.into_iter().flatten().flatten() {
-                outside.follow(&entry.path());
-            }
-        }
-        let (settings, _) = fonio_project::load_settings(self.project);
-        for file in settings.iter().flat_map(credential_files) {
-            outside.follow(&self.project.join(&file));
-            outside.add(&self.project.join(file));
-        }
         let mut read: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
-        read.push(outside.project);
-        read.extend(outside.found);
+        for project in &self.projects {
+            read.extend(reach_of(project, home));
+        }
         read.extend(self.read.iter().cloned());
         Reach {
             read,
@@ -84,6 +67,31 @@ impl Needs<'_> {
             execute: confine::own_program(),
         }
     }
+}
+
+/// A project's own folder, and what it has elsewhere.
+fn reach_of(project: &Path, home: Option<&Path>) -> Vec<PathBuf> {
+    let mut outside = Outside {
+        project: real(project),
+        home: home.map(real),
+        found: Vec::new(),
+    };
+    // Without a slash at its end, behind which a link is not seen.
+    outside.follow(&project.components().collect::<PathBuf>());
+    for folder in FOLDERS {
+        let entries = std::fs::read_dir(project.join(folder));
+        for entry in entries.into_iter().flatten().flatten() {
+            outside.follow(&entry.path());
+        }
+    }
+    let (settings, _) = fonio_project::load_settings(project);
+    for file in settings.iter().flat_map(credential_files) {
+        outside.follow(&project.join(&file));
+        outside.add(&project.join(file));
+    }
+    let mut reach = vec![outside.project];
+    reach.extend(outside.found);
+    reach
 }
 
 fn credential_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
@@ -198,7 +206,7 @@ mod tests {
 
     fn outside(project: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         let needs = Needs {
-            project,
+            projects: vec![project.to_owned()],
             data: &project.join(".fonio"),
             code_cache: Path::new("/nowhere"),
             read: Vec::new(),

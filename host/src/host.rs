@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use fonio_project::Problem;
+use fonio_project::{Problem, TenantSettings};
 use fonio_sandbox::Sandbox;
 use fonio_store::Store;
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::adaptors::adaptor_files_stamp;
+use crate::cli::paint;
 use crate::collections::StoredCollections;
 use crate::live::Live;
 use crate::receiver::{Intake, WAITING_MAX};
+use crate::tenants::Ration;
 
 /// Shared by everything that serves.
 pub struct Host {
@@ -21,8 +23,12 @@ pub struct Host {
     pub dir: PathBuf,
     /// Messages, runs, steps, dataclips, logs.
     pub store: Store,
-    /// Where steps run.
-    pub sandbox: Sandbox,
+    /// Where steps run; those of all tenants.
+    pub sandbox: Arc<Sandbox>,
+    /// Its name among others, on a host of several: that of its folder, which nothing in the folder can change.
+    tenant: Option<String>,
+    /// What it may use, and has used.
+    pub ration: Ration,
     /// The project as it runs; none before the first one that could be understood.
     live: ArcSwapOption<Live>,
     /// What is wrong with the files as they are now, whether or not an older version serves.
@@ -94,11 +100,34 @@ pub enum Reload {
 
 impl Host {
     /// A host without a project; [`Host::reload`] gives it one.
-    pub fn new(dir: PathBuf, store: Store, sandbox: Sandbox) -> Host {
+    pub fn new(dir: PathBuf, store: Store, sandbox: Arc<Sandbox>) -> Host {
+        Host::with(dir, store, sandbox, None, Ration::unlimited())
+    }
+
+    /// One of several: only what is in its folder is read, and it may use what the operator gives it.
+    pub fn of_tenant(
+        name: String,
+        settings: TenantSettings,
+        dir: PathBuf,
+        store: Store,
+        sandbox: Arc<Sandbox>,
+    ) -> Host {
+        Host::with(dir, store, sandbox, Some(name), Ration::of(settings.quota))
+    }
+
+    fn with(
+        dir: PathBuf,
+        store: Store,
+        sandbox: Arc<Sandbox>,
+        tenant: Option<String>,
+        ration: Ration,
+    ) -> Host {
         Host {
             dir,
             store,
             sandbox,
+            tenant,
+            ration,
             live: ArcSwapOption::empty(),
             problems: ArcSwapOption::empty(),
             generation: watch::Sender::new(0),
@@ -107,6 +136,31 @@ impl Host {
             waiting: Semaphore::new(WAITING_MAX),
             figures: Figures::default(),
             stop: watch::Sender::new(false),
+        }
+    }
+
+    /// What roles are given for and the audit log knows it by: the tenant's name, else the project's id.
+    pub fn name(&self) -> String {
+        match (&self.tenant, self.live()) {
+            (Some(tenant), _) => tenant.clone(),
+            (None, Some(live)) => live.project.id.clone(),
+            // Whoever has a role everywhere can see why it is not there.
+            (None, None) => String::new(),
+        }
+    }
+
+    /// What stands before its paths: `/clinic`, or nothing where there is one project.
+    pub fn prefix(&self) -> String {
+        self.tenant
+            .as_ref()
+            .map_or_else(String::new, |tenant| format!("/{tenant}"))
+    }
+
+    /// Tells whoever watches the console; of which tenant, where there are several.
+    pub(crate) fn say(&self, what: &str, detail: &str) {
+        match &self.tenant {
+            Some(tenant) => paint::event(what, &format!("[{tenant}] {detail}")),
+            None => paint::event(what, detail),
         }
     }
 
@@ -123,7 +177,10 @@ impl Host {
     /// Reads the files again and, if they can be understood, swaps the project.
     pub async fn reload(&self) -> Reload {
         let mut last = self.reloading.lock().await;
-        let loaded = load_project(&self.dir).await;
+        let loaded = match &self.tenant {
+            Some(_) => load_tenant(&self.dir).await,
+            None => load_project(&self.dir).await,
+        };
         let seen = Seen {
             fingerprint: loaded
                 .project
@@ -205,17 +262,27 @@ pub async fn load_project(dir: &Path) -> fonio_project::Loaded {
     read_off_threads(move |environment| fonio_project::load(&dir, environment)).await
 }
 
+/// Reads the files of a tenant off the async threads: nothing outside its folder, and no variable of the process.
+async fn load_tenant(dir: &Path) -> fonio_project::Loaded {
+    let dir = dir.to_path_buf();
+    off_threads(move || fonio_project::load_tenant(&dir)).await
+}
+
 type LookUp<'v> = dyn Fn(&str) -> Option<String> + 'v;
 
 async fn read_off_threads<R: Send + 'static>(
     read: impl FnOnce(&LookUp<'_>) -> R + Send + 'static,
 ) -> R {
-    let read = tokio::task::spawn_blocking(move || {
+    off_threads(move || {
         let here = fonio_project::load_variables(Path::new("."));
         let environment = |name: &str| std::env::var(name).ok().or_else(|| here.get(name).cloned());
         read(&environment)
-    });
-    match read.await {
+    })
+    .await
+}
+
+async fn off_threads<R: Send + 'static>(read: impl FnOnce() -> R + Send + 'static) -> R {
+    match tokio::task::spawn_blocking(read).await {
         Ok(loaded) => loaded,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }

@@ -6,6 +6,7 @@
 //!   [`reload`]: how it changes; [`collections`]: values that its jobs keep.
 //! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
 //! - [`granted`]: from a changed project to the audit log.
+//! - [`tenants`]: several projects on one host, and what each may use.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
@@ -36,6 +37,7 @@ pub mod runner;
 mod sealed;
 pub mod server;
 pub mod state;
+pub mod tenants;
 pub mod trust;
 mod versions;
 mod wasm_file;

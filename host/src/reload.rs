@@ -42,20 +42,50 @@ pub fn report(host: &Host, outcome: &Reload) {
     let problems = host.problems();
     match outcome {
         Reload::Unchanged => return,
-        Reload::Swapped { errors: 0 } => paint::event("reloaded", &whole_path(&host.dir)),
+        Reload::Swapped { errors: 0 } => host.say("reloaded", &whole_path(&host.dir)),
         Reload::Swapped { .. } => {
-            paint::event(
+            host.say(
                 "reloaded",
                 "with errors; what is broken keeps its last working version, if it had one",
             );
         }
-        Reload::Kept => paint::event("not reloaded", "the last working version keeps serving"),
+        Reload::Kept => host.say("not reloaded", "the last working version keeps serving"),
     }
     for problem in problems.iter() {
         paint::problem(problem);
     }
     if let Some(hint) = hardening::hint(&problems) {
         paint::event("hint", hint);
+    }
+}
+
+/// Says what a start found: what there is, what is wrong with it, and what was left from the last time.
+pub fn report_start(host: &Host, outcome: &Reload) {
+    if let Some(live) = host.live() {
+        let jobs = paint::count(live.project.jobs().count(), "job");
+        let adaptors = paint::count(live.adaptors().all.len(), "adaptor");
+        let dir = host.dir.display();
+        host.say(
+            "project",
+            &format!("{} in {dir}: {jobs}, {adaptors}", live.project.id),
+        );
+    }
+    if *outcome == Reload::Kept {
+        host.say(
+            "not ready",
+            "the project cannot be loaded; nothing is accepted until its files are mended",
+        );
+    }
+    for problem in host.problems().iter() {
+        paint::problem(problem);
+    }
+    let recovered = usize::try_from(host.store.recovered()).unwrap_or(usize::MAX);
+    if recovered > 0 {
+        let steps = paint::count(recovered, "step");
+        host.say(
+            "recovered",
+            &format!("{steps} that ran when the host last stopped"),
+        );
     }
 }
 

@@ -2,79 +2,95 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fonio_sandbox::{FailureKind, Level, StepFailure};
 use fonio_store::{
     ClaimedStep, LogLevel, LogLine, Next, Settlement, StepInput, StepStatus, StoreError,
 };
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::authored::Authored;
-use crate::cli::paint;
 use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
 use crate::live::Live;
 use crate::state::Input;
+use crate::tenants::{Lanes, Place, Share};
 
-/// Runs steps on `threads` until the host stops, then finishes those in flight.
-pub async fn run(host: Arc<Host>, steps: usize, threads: Handle) {
+/// Runs steps until the host stops, then finishes those in flight.
+pub async fn run(host: Arc<Host>, share: Share, lanes: Lanes) {
     // What was recovered from the last time waits until there is a project to run it.
     tokio::select! {
         () = host.serving() => {}
         () = host.stopping() => return,
     }
-    let places = Arc::new(Semaphore::new(steps));
     let mut flights = JoinSet::new();
     while !host.is_stopping() {
-        let free = tokio::select! {
-            free = free_places(&places) => free,
+        while flights.try_join_next().is_some() {}
+        let next = tokio::select! {
+            next = next_steps(&host, &share, &mut flights) => next,
             () = host.stopping() => break,
         };
-        let claimed = match host.store.claim(free).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::error!(%error, "the queue cannot be read; trying again");
-                tokio::time::sleep(RETRY_AFTER).await;
-                continue;
-            }
-        };
-        if claimed.is_empty() {
-            tokio::select! {
-                () = host.store.wait_for_work() => {}
-                () = host.stopping() => break,
-            }
-        }
-        for step in claimed {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                break;
-            };
-            let host = Arc::clone(&host);
-            let flight = async move {
-                run_step(&host, step).await;
+        for (step, place) in next {
+            let (host, lanes) = (Arc::clone(&host), lanes.clone());
+            flights.spawn(async move {
+                let busy = host.ration.is_busy(Instant::now());
+                let key = step.job.clone();
+                let ended = lanes.run(async move { run_step(&host, step).await }, busy);
+                if let Err(error) = ended.await {
+                    tracing::error!(job = key, %error, "a step broke down; it runs again at the next start");
+                }
                 drop(place);
-            };
-            flights.spawn_on(flight, &threads);
+            });
         }
-        while flights.try_join_next().is_some() {}
     }
     while flights.join_next().await.is_some() {}
 }
 
+/// Waits until there is work, the quota allows it and there are places; then takes as many steps as fit, or none when
+/// something has changed meanwhile.
+async fn next_steps(
+    host: &Host,
+    share: &Share,
+    flights: &mut JoinSet<()>,
+) -> Vec<(ClaimedStep, Place)> {
+    host.store.wait_for_work().await;
+    let allowed = match host.ration.allows(flights.len(), Instant::now()) {
+        Ok(0) => {
+            tokio::select! {
+                _ = flights.join_next() => {}
+                () = host.ration.changed() => {}
+            }
+            return Vec::new();
+        }
+        Ok(allowed) => allowed,
+        Err(exhausted) => {
+            let say = |said: &str| host.say("waiting", said);
+            host.ration.tell(&exhausted, Instant::now(), say);
+            tokio::select! {
+                () = tokio::time::sleep(exhausted.wait) => {}
+                () = host.ration.changed() => {}
+            }
+            return Vec::new();
+        }
+    };
+    let places = share.take(allowed).await;
+    let claimed = match host.store.claim(places.len()).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            drop(places);
+            tracing::error!(%error, "the queue cannot be read; trying again");
+            tokio::time::sleep(RETRY_AFTER).await;
+            return Vec::new();
+        }
+    };
+    host.ration.began(claimed.len());
+    claimed.into_iter().zip(places).collect()
+}
+
 /// Between attempts to reach a store that does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Waits until there is a place, and tells how many there are.
-async fn free_places(places: &Semaphore) -> usize {
-    // The semaphore is never closed; the permit is only to wait for.
-    let permit = places.acquire().await;
-    let free = places.available_permits() + usize::from(permit.is_ok());
-    drop(permit);
-    free
-}
 
 async fn run_step(host: &Host, claimed: ClaimedStep) {
     let started_ms = now_ms();
@@ -111,6 +127,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
     };
     let ended = flow::run(&host.sandbox, &live, step).await;
     if let Some(usage) = ended.usage {
+        host.ration.computed(usage.cpu, Instant::now());
         let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
         host.figures
             .guest_cpu_us
@@ -118,7 +135,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
     }
     let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
     count(host, &settlement);
-    tell(&claimed, &settlement);
+    tell(host, &claimed, &settlement);
     // Nothing durable is forgotten: a settlement that cannot be written now is written when the store is back.
     loop {
         match host.store.settle(claimed.step, settlement.clone()).await {
@@ -127,7 +144,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
                 error @ (StoreError::RunTooLong { .. } | StoreError::FinalStateTooLarge { .. }),
             ) => {
                 settlement = ended_by(settlement, &error);
-                tell(&claimed, &settlement);
+                tell(host, &claimed, &settlement);
                 continue;
             }
             Err(error) => {
@@ -246,11 +263,11 @@ pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String 
 }
 
 /// A failed step, for whoever watches the console: what, where, and what to do.
-fn tell(claimed: &ClaimedStep, settlement: &Settlement) {
+fn tell(host: &Host, claimed: &ClaimedStep, settlement: &Settlement) {
     if settlement.status == StepStatus::Failed {
         let said = settlement.log.last();
         let said = said.map(|line| line.message.as_str()).unwrap_or_default();
-        paint::event(
+        host.say(
             "failed",
             &format!("{} in run {}: {said}", claimed.job, claimed.run),
         );

@@ -28,6 +28,9 @@ pub(crate) struct Inputs<'a> {
 pub(crate) enum Reach {
     /// Those in its own folder, of which it is complete wherever it is copied to.
     Project,
+    /// Those in its own folder, and what it reads is there too, wherever links and settings lead: a tenant's, whose
+    /// neighbours' secrets lie beside it.
+    Tenant,
     /// Any: a workflow that a person runs alone, whose files lie about as they do for OpenFn's command line.
     Anywhere,
 }
@@ -52,6 +55,9 @@ impl<'a> Inputs<'a> {
 
     /// Reads a file of the project, `file` being relative to its directory or absolute. A byte order mark is dropped.
     pub fn read(&mut self, file: &Path, secrecy: Secrecy) -> Read {
+        if self.reach == Reach::Tenant && !self.is_within(file) {
+            return Read::Refused;
+        }
         let bytes = match read_bounded(&self.dir.join(file)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Read::Missing,
@@ -87,6 +93,24 @@ impl<'a> Inputs<'a> {
                 Read::Refused
             }
         }
+    }
+
+    /// Reports whatever in a folder of the project is really elsewhere: others read it, too.
+    pub fn keep_within(&mut self, folder: &str) {
+        for name in self.entries_in(Path::new(folder)) {
+            self.is_within(&Path::new(folder).join(name));
+        }
+    }
+
+    /// Whether a file of a tenant is in its folder; reported if not.
+    fn is_within(&mut self, file: &Path) -> bool {
+        let within = is_within(self.dir, &self.dir.join(file));
+        if !within {
+            self.report
+                .error(file, Place::FILE, "the file is outside the tenant's folder, and a tenant reads nothing else")
+                .help("put it into the folder; with `serve --projects` neither `..` nor a link leads out of it");
+        }
+        within
     }
 
     /// Adds something that was read to the fingerprint.
@@ -178,6 +202,15 @@ impl<'a> Inputs<'a> {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect()
+    }
+}
+
+/// Whether `path`, with every link in it followed, is in the folder `dir`. What does not exist is nowhere else.
+fn is_within(dir: &Path, path: &Path) -> bool {
+    match (dir.canonicalize(), path.canonicalize()) {
+        (Ok(dir), Ok(path)) => path.starts_with(dir),
+        (_, Err(error)) => error.kind() == ErrorKind::NotFound,
+        (Err(_), Ok(_)) => false,
     }
 }
 

@@ -34,6 +34,7 @@ mod model;
 mod naming;
 mod operations;
 mod problem;
+mod quota;
 mod reading;
 mod report;
 mod resolve;
@@ -41,6 +42,7 @@ mod schedule;
 mod settings;
 mod sizes;
 mod suggest;
+mod tenants;
 mod tree;
 
 use std::path::Path;
@@ -60,12 +62,14 @@ pub use model::{
 };
 pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity, printable};
+pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
     AdaptorSettings, CredentialSettings, CredentialSource, Door, INBOX, Keep, OpenIn, OpenInError,
     Proof, Retention, Retry, SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
+pub use tenants::{TENANTS_FILE, TenantSettings, Tenants, check_tenant_name, load_tenants};
 
 use inputs::Inputs;
 
@@ -78,6 +82,17 @@ pub fn load(dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded 
     let mut inputs = Inputs::new(dir);
     let file = formats::find(&mut inputs);
     load_from(inputs, file.as_deref(), false, environment)
+}
+
+/// Reads the project of a tenant: as [`load`], but only what is really in its folder, and without the process's
+/// environment, which has the secrets of all.
+pub fn load_tenant(dir: &Path) -> Loaded {
+    let mut inputs = Inputs::new(dir);
+    inputs.reach = inputs::Reach::Tenant;
+    inputs.keep_within("adaptors");
+    inputs.keep_within("credentials");
+    let file = formats::find(&mut inputs);
+    load_from(inputs, file.as_deref(), false, &|_| None)
 }
 
 /// Reads the project or workflow that is in the file `path`, of any generation. Its folder is the project's: there are

@@ -136,7 +136,10 @@ mod tests {
             assert!(bytes < 400_000, "{language:?}: {bytes} bytes in {files:?}");
             assert!(dir.join("tests/reads-a-patient.json").is_file());
             // The SDK's own documentation shows the template as it is.
-            for file in files.iter().filter(|file| !file.starts_with(dir.join("vendor"))) {
+            for file in files
+                .iter()
+                .filter(|file| !file.starts_with(dir.join("vendor")))
+            {
                 let text = fs::read_to_string(file).expect("it is text");
                 assert!(!text.contains(PLACEHOLDER), "{}", file.display());
             }

@@ -9,6 +9,7 @@ use fonio_project::Project;
 use tokio::net::TcpListener;
 
 use super::{Failure, paint};
+use crate::host::Host;
 use crate::server::Entrance;
 use crate::server::doors::Doors;
 use crate::server::tls::{Tls, TlsFiles};
@@ -48,7 +49,7 @@ impl DoorOptions {
     }
 
     /// Puts doors before what listens.
-    pub(crate) fn guard(self, listener: TcpListener, data: &Path) -> Result<Entrance, Failure> {
+    pub(crate) fn guard(self, listener: TcpListener, access: Access) -> Result<Entrance, Failure> {
         let address = listener.local_addr().map_err(Failure::failed)?;
         let loopback = address.ip().to_canonical().is_loopback();
         if self.dev && !loopback {
@@ -69,7 +70,7 @@ impl DoorOptions {
             _ => None,
         };
         let doors = Doors {
-            access: Access::open(data).map_err(Failure::failed)?,
+            access,
             open: self.dev,
             exposed: !loopback || self.behind_proxy,
             behind_proxy: self.behind_proxy,
@@ -92,14 +93,14 @@ pub(crate) fn scheme(entrance: &Entrance) -> &'static str {
 }
 
 /// Says which triggers nobody may use yet, where others than this machine could.
-pub(crate) fn announce_closed(entrance: &Entrance, project: &Project) {
+pub(crate) fn announce_closed(entrance: &Entrance, host: &Host, project: &Project) {
     let doors = project.doors();
     let silent = doors.iter().filter(|door| door.settings.is_none());
     let names: Vec<&str> = silent.map(|door| door.name.as_str()).collect();
     if entrance.doors.exposed && !names.is_empty() {
         let said =
             "nobody may send messages there until fonio.toml says who (`auth` under [triggers])";
-        paint::event("closed", &format!("{}: {said}", names.join(", ")));
+        host.say("closed", &format!("{}: {said}", names.join(", ")));
     }
 }
 

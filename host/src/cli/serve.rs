@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use fonio_access::Access;
 use fonio_project::{Project, TriggerKind};
 use fonio_sandbox::SandboxOptions;
 use fonio_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinError, JoinHandle};
 
 use super::doors::{self, DoorOptions};
 use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
-use crate::host::{Host, Reload};
+use crate::host::Host;
 use crate::server::{Entrance, tls};
-use crate::{granted, receiver, reload, repeater, runner, server};
+use crate::tenants::folder::{Folder, TENANTS_MAX};
+use crate::tenants::{Means, Places, Running, Sites, Threads};
+use crate::{receiver, reload, server};
 
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
 ///
@@ -29,15 +32,19 @@ use crate::{granted, receiver, reload, repeater, runner, server};
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The project's directory [default: $PROJECT_DIR, else the current directory].
+    #[arg(conflicts_with = "projects")]
     dir: Option<PathBuf>,
+    /// Serves every folder in DIR as a tenant of its own, at /<folder>/…; DIR/tenants.toml says what each may use.
+    #[arg(long, value_name = "DIR")]
+    projects: Option<PathBuf>,
     /// Where to listen, an IP address and a port
     /// [default: 127.0.0.1:$PORT, PORT being 4001 unless the environment or .env sets it].
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// Where messages, runs and logs are kept [default: DIR/.fonio].
+    /// Where messages, runs and logs are kept [default: DIR/.fonio]; of tenants in a folder each.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// How many steps may wait; the inbox answers 503 while more do.
+    /// How many steps may wait, of each tenant; the inbox answers 503 while more do.
     #[arg(long, value_name = "STEPS", default_value_t = StoreOptions::default().queue_max)]
     queue: u64,
     /// Keep every right of the process: for debuggers and profilers, which cannot look into a hardened one.
@@ -50,7 +57,7 @@ pub(crate) struct Serve {
 /// A host that has its folders, and has given up the rest.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    dir: PathBuf,
+    what: What,
     data: PathBuf,
     listen: Option<String>,
     queue: u64,
@@ -58,18 +65,70 @@ pub(crate) struct Ready {
     doors: DoorOptions,
 }
 
+/// What is served.
+#[derive(Clone, Debug)]
+enum What {
+    /// The project in this directory.
+    Project(PathBuf),
+    /// Each folder in this directory, as a tenant.
+    Tenants(PathBuf),
+}
+
+impl What {
+    fn dir(&self) -> &Path {
+        match self {
+            What::Project(dir) | What::Tenants(dir) => dir,
+        }
+    }
+
+    /// The directories of the projects that there are now.
+    fn projects(&self) -> Vec<PathBuf> {
+        match self {
+            What::Project(dir) => vec![dir.clone()],
+            What::Tenants(dir) => {
+                let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+                let folders = entries
+                    .map(|entry| entry.path())
+                    .filter(|path| path.is_dir());
+                folders.collect()
+            }
+        }
+    }
+
+    /// Each tenant has a place of its own beside those that all share.
+    fn steps(&self) -> usize {
+        match self {
+            What::Project(_) => sandbox::STEPS,
+            What::Tenants(_) => sandbox::STEPS + TENANTS_MAX,
+        }
+    }
+}
+
 impl Serve {
     /// What is done while there is one thread, because the walls are of the thread that builds them and of those it starts.
     pub(crate) fn prepare(self) -> Result<Ready, Failure> {
-        let dir = project_dir(self.dir)?;
-        let data = self.data.unwrap_or_else(|| dir.join(".fonio"));
+        let what = match self.projects {
+            Some(dir) if !dir.is_dir() => {
+                return Err(Failure::usage(format!(
+                    "{} is not a directory; --projects names one with a folder for each tenant",
+                    dir.display()
+                )));
+            }
+            Some(dir) => What::Tenants(dir),
+            None => What::Project(project_dir(self.dir)?),
+        };
+        let data = self.data.unwrap_or_else(|| what.dir().join(".fonio"));
         fonio_store::make_folder(&data).map_err(Failure::failed)?;
+        let sandbox = SandboxOptions {
+            steps: what.steps(),
+            ..sandbox::options()?
+        };
         let ready = Ready {
-            dir,
+            what,
             data,
             listen: self.listen,
             queue: self.queue,
-            sandbox: sandbox::options()?,
+            sandbox,
             doors: self.doors,
         };
         if self.no_hardening {
@@ -94,91 +153,134 @@ impl Ready {
             // What the database sorts on disk; its own choice, /var/tmp, is out of reach.
             std::env::set_var("SQLITE_TMPDIR", &self.data);
         }
-        let mut read = vec![PathBuf::from(".env")];
+        let mut read = vec![PathBuf::from(".env"), self.what.dir().to_owned()];
         read.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
         // The folders, not the files: a certificate is renewed by putting another in its place.
         read.extend(self.doors.folders());
+        let home = std::env::var_os("HOME").map(PathBuf::from);
         let needs = Needs {
-            project: &self.dir,
+            projects: self.what.projects(),
             data: &self.data,
             code_cache: &self.sandbox.code_cache,
             read,
         };
-        let home = std::env::var_os("HOME").map(PathBuf::from);
         let parts = hardening::harden(&needs.reach(home.as_deref()));
         paint::event("hardened", &hardening::in_words(&parts));
     }
 
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
-        let store = Store::open(
-            &self.data,
-            StoreOptions {
-                queue_max: self.queue,
-            },
-        )
-        .map_err(Failure::failed)?;
-        let sandbox = sandbox::start_with(self.sandbox).await?;
-        let host = Arc::new(Host::new(self.dir, store, sandbox));
-        let outcome = host.reload().await;
-        require_environment(&host)?;
-        let listener = listen(&host, self.listen).await?;
-        let entrance = self.doors.guard(listener, &self.data)?;
-        let signals = Signals::catch()?;
-        let steps = steps_runtime()?;
-        announce(&host, &entrance, &outcome)?;
-        serve(host, entrance, signals, steps).await;
+        let listener = |port| listen(self.listen.clone(), port);
+        let threads = Threads::start()
+            .map_err(|error| Failure::failed(format!("no threads could be started: {error}")))?;
+        let means = |sandbox, access: &Access| Means {
+            sandbox,
+            places: Places::new(sandbox::STEPS),
+            lanes: threads.lanes(),
+            access: access.clone(),
+        };
+        let access = Access::open(&self.data).map_err(Failure::failed)?;
+        match &self.what {
+            What::Project(dir) => {
+                let options = StoreOptions {
+                    queue_max: self.queue,
+                    ..StoreOptions::default()
+                };
+                let store = Store::open(&self.data, options).map_err(Failure::failed)?;
+                let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
+                let host = Arc::new(Host::new(dir.clone(), store, Arc::clone(&sandbox)));
+                let outcome = host.reload().await;
+                require_environment(&host)?;
+                let entrance = self.doors.guard(listener(port(&host)).await?, access)?;
+                let means = means(sandbox, &entrance.doors.access);
+                let signals = Signals::catch()?;
+                reload::report_start(&host, &outcome);
+                announce(&host, &entrance)?;
+                serve_one(host, means, entrance, signals).await;
+            }
+            What::Tenants(dir) => {
+                let entrance = self
+                    .doors
+                    .guard(listener(fonio_project::DEFAULT_PORT).await?, access)?;
+                let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
+                let means = means(sandbox, &entrance.doors.access);
+                let sites = Arc::new(Sites::several());
+                let signals = Signals::catch()?;
+                let mut folder = Folder::new(
+                    dir.clone(),
+                    &self.data,
+                    self.queue,
+                    means,
+                    Arc::clone(&sites),
+                );
+                folder.look().await;
+                announce_tenants(&sites, &entrance)?;
+                serve_tenants(folder, sites, entrance, signals).await;
+            }
+        }
+        threads.stop();
         Ok(Exit::Success)
     }
 }
 
-/// Everything that serves, from here until a signal.
-async fn serve(host: Arc<Host>, entrance: Entrance, signals: Signals, steps: Runtime) {
-    let (hint, hints) = mpsc::channel(16);
-    let hangup = Arc::new(Notify::new());
-    if let Some(tls) = &entrance.tls {
-        let follow = tls::follow(Arc::clone(tls), Arc::clone(&host), Arc::clone(&hangup));
-        tokio::spawn(follow);
-    }
-    let access = entrance.doors.access.clone();
-    let granted = tokio::spawn(granted::run(Arc::clone(&host), access));
-    let server = tokio::spawn(server::run(Arc::clone(&host), entrance));
-    let runner = tokio::spawn(runner::run(
-        Arc::clone(&host),
-        sandbox::STEPS,
-        steps.handle().clone(),
-    ));
-    let repeater = tokio::spawn(repeater::run(Arc::clone(&host)));
-    let reloader = tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone()));
-    signals.stop(hint, &hangup).await;
+/// Everything that serves one project, from here until a signal.
+async fn serve_one(host: Arc<Host>, means: Means, entrance: Entrance, signals: Signals) {
+    let sites = Arc::new(Sites::one(Arc::clone(&host)));
+    let share = means.places.all();
+    let running = Running::begin(Arc::clone(&host), share, &means);
+    let open = Open::begin(&sites, entrance);
+    signals.stop(|| running.reload(), &open.hangup).await;
     paint::event("stopping", "finishing what runs");
     host.stop();
-    for task in [server, runner, repeater, reloader, granted] {
-        if let Err(error) = task.await {
-            tracing::error!(%error, "a part of the host broke down");
-        }
+    open.close(&sites).await;
+    running.stop().await;
+}
+
+/// Everything that serves tenants, from here until a signal.
+async fn serve_tenants(folder: Folder, sites: Arc<Sites>, entrance: Entrance, signals: Signals) {
+    let (hint, hints) = mpsc::channel(16);
+    let open = Open::begin(&sites, entrance);
+    let tenants = tokio::spawn(folder.follow(hints));
+    let reload = || {
+        // Full means that it is due already.
+        let _ = hint.try_send(());
+    };
+    signals.stop(reload, &open.hangup).await;
+    paint::event("stopping", "finishing what runs");
+    for (_, host) in sites.tenants() {
+        host.stop();
     }
-    host.store.close().await;
-    steps.shutdown_background();
+    open.close(&sites).await;
+    ended(tenants.await);
 }
 
-/// Steps run on threads of their own, which give way to those of the server: with eight jobs that only computed, a
-/// message waited 252 ms to be accepted while they shared threads; now it waits 0.35 ms, as it does without them.
-fn steps_runtime() -> Result<Runtime, Failure> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .thread_name("steps")
-        .enable_all()
-        .on_thread_start(|| {
-            // Of this thread alone, as Linux has it. Where it is not allowed, the server merely has no advantage.
-            let _ = rustix::process::setpriority_process(None, STEPS_NICENESS);
-        });
-    builder
-        .build()
-        .map_err(|error| Failure::failed(format!("no threads could be started: {error}")))
+fn ended(task: Result<(), JoinError>) {
+    if let Err(error) = task {
+        tracing::error!(%error, "a part of the host broke down");
+    }
 }
 
-/// 10 of 19: a tenth of the share of a thread that does not give way.
-const STEPS_NICENESS: i32 = 10;
+/// The listener while it is open.
+struct Open {
+    server: JoinHandle<()>,
+    hangup: Arc<Notify>,
+}
+
+impl Open {
+    fn begin(sites: &Arc<Sites>, entrance: Entrance) -> Open {
+        let hangup = Arc::new(Notify::new());
+        if let Some(tls) = &entrance.tls {
+            let follow = tls::follow(Arc::clone(tls), Arc::clone(sites), Arc::clone(&hangup));
+            tokio::spawn(follow);
+        }
+        let server = tokio::spawn(server::run(Arc::clone(sites), entrance));
+        Open { server, hangup }
+    }
+
+    async fn close(self, sites: &Sites) {
+        sites.stop();
+        ended(self.server.await);
+    }
+}
 
 /// The signals that steer the host. They are caught from the moment this is made, which is before anybody is told
 /// that the host is there.
@@ -201,14 +303,14 @@ impl Signals {
         })
     }
 
-    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload of the project and of the certificate.
-    async fn stop(mut self, hint: mpsc::Sender<()>, hangup: &Notify) {
+    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload of the projects and of the certificate.
+    async fn stop(mut self, reload: impl Fn(), hangup: &Notify) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hangup.recv() => {
-                    let _ = hint.try_send(());
+                    reload();
                     hangup.notify_one();
                 }
             }
@@ -231,12 +333,15 @@ pub(crate) fn project_dir(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     )))
 }
 
-async fn listen(host: &Host, asked: Option<String>) -> Result<TcpListener, Failure> {
-    let port = || match host.live() {
-        Some(live) => live.project.environment.port,
-        None => fonio_project::DEFAULT_PORT,
-    };
-    let address = asked.unwrap_or_else(|| format!("127.0.0.1:{}", port()));
+/// The port that the project's environment sets.
+fn port(host: &Host) -> u16 {
+    host.live().map_or(fonio_project::DEFAULT_PORT, |live| {
+        live.project.environment.port
+    })
+}
+
+async fn listen(asked: Option<String>, port: u16) -> Result<TcpListener, Failure> {
+    let address = asked.unwrap_or_else(|| format!("127.0.0.1:{port}"));
     if !address.contains(':') {
         return Err(Failure::usage(format!(
             "--listen takes HOST:PORT, for example 127.0.0.1:{address}"
@@ -282,49 +387,39 @@ fn announce_triggers(project: &Project, url: &str) {
     }
 }
 
-fn announce(host: &Host, entrance: &Entrance, outcome: &Reload) -> Result<(), Failure> {
-    let address = entrance.listener.local_addr().map_err(Failure::failed)?;
-    let url = format!("{}://{address}", doors::scheme(entrance));
-    if let Some(live) = host.live() {
-        let jobs = paint::count(live.project.jobs().count(), "job");
-        let adaptors = paint::count(live.adaptors().all.len(), "adaptor");
-        paint::event(
-            "project",
-            &format!(
-                "{} in {}: {jobs}, {adaptors}",
-                live.project.id,
-                host.dir.display()
-            ),
-        );
-    }
-    if *outcome == Reload::Kept {
-        paint::event(
-            "not ready",
-            "the project cannot be loaded; nothing is accepted until its files are mended",
-        );
-    }
-    for problem in host.problems().iter() {
-        paint::problem(problem);
-    }
-    let recovered = host.store.recovered();
-    if recovered > 0 {
-        let recovered = usize::try_from(recovered).unwrap_or(usize::MAX);
-        paint::event(
-            "recovered",
-            &format!(
-                "{} that ran when the host last stopped",
-                paint::count(recovered, "step")
-            ),
-        );
-    }
-    doors::announce(entrance, &url)?;
-    // Whoever reads this line may have gone after it, or never have been there: no reason not to serve.
-    let _ = writeln!(anstream::stdout(), "listening on {url}");
+fn announce(host: &Host, entrance: &Entrance) -> Result<(), Failure> {
+    let url = listening(entrance)?;
     paint::event("inbox", &format!("POST {url}/inbox"));
     if let Some(live) = host.live() {
         announce_triggers(&live.project, &url);
-        doors::announce_closed(entrance, &live.project);
+        doors::announce_closed(entrance, host, &live.project);
     }
     paint::event("page", &format!("{url}/"));
     Ok(())
+}
+
+fn announce_tenants(sites: &Sites, entrance: &Entrance) -> Result<(), Failure> {
+    let url = listening(entrance)?;
+    let tenants = sites.tenants();
+    for (name, host) in tenants.iter().take(TRIGGERS_SHOWN) {
+        paint::event("tenant", &format!("{name} at {url}/{name}/"));
+        if let Some(live) = host.live() {
+            doors::announce_closed(entrance, host, &live.project);
+        }
+    }
+    if tenants.is_empty() {
+        paint::event("tenants", "none yet; each folder that appears becomes one");
+    }
+    paint::event("page", &format!("{url}/"));
+    Ok(())
+}
+
+/// Says where the host is, and how to get in if nobody can yet.
+fn listening(entrance: &Entrance) -> Result<String, Failure> {
+    let address = entrance.listener.local_addr().map_err(Failure::failed)?;
+    let url = format!("{}://{address}", doors::scheme(entrance));
+    doors::announce(entrance, &url)?;
+    // Whoever reads this line may have gone after it, or never have been there: no reason not to serve.
+    let _ = writeln!(anstream::stdout(), "listening on {url}");
+    Ok(url)
 }

@@ -14,7 +14,6 @@ use subtle::ConstantTimeEq;
 
 use crate::host::{Figures, Host};
 use crate::server::Reply;
-use crate::server::doors::tenant;
 use crate::server::peer::Peer;
 
 /// A door that somebody stands before.
@@ -172,7 +171,7 @@ fn may_send(host: &Host, peer: &Peer, headers: &HeaderMap) -> bool {
         .is_ok_and(|principal| {
             principal.session().is_none()
                 && principal.has(Scope::Send)
-                && principal.role(&tenant(host)).is_some()
+                && principal.role(&host.name()).is_some()
         })
 }
 

@@ -163,6 +163,9 @@ async fn parse(headers: &HeaderMap, bytes: Bytes, keys: &BTreeSet<&str>) -> Resu
 
 fn not_stored(error: &StoreError) -> Reply {
     let said = format!("the message was not accepted: {error}");
+    if matches!(error, StoreError::Full { .. }) {
+        return Reply::problem(StatusCode::INSUFFICIENT_STORAGE, &said);
+    }
     Reply::later(&said)
 }
 

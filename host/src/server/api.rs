@@ -70,7 +70,8 @@ fn project(host: &Host) -> Value {
             }
             TriggerKind::Webhook(_) => {
                 shown["type"] = "webhook".into();
-                shown["path"] = webhook_path(workflow, trigger).into();
+                let path = host.prefix() + &webhook_path(workflow, trigger);
+                shown["path"] = path.into();
             }
             TriggerKind::Kafka { .. } => shown["type"] = "kafka".into(),
         }
@@ -88,6 +89,7 @@ fn project(host: &Host) -> Value {
     json!({
         "ready": true,
         "id": live.project.id,
+        "inbox": host.prefix() + "/inbox",
         "jobs": jobs.collect::<Vec<_>>(),
         "triggers": triggers.collect::<Vec<_>>(),
         "adaptors": adaptors.collect::<Vec<_>>(),

@@ -15,7 +15,7 @@ const ROWS_MAX: usize = 1000;
 pub async fn show(
     access: &Access,
     principal: &Principal,
-    tenant: String,
+    tenant: Option<String>,
     query: Option<&str>,
 ) -> Reply {
     let (mut limit, mut before) = (ROWS_DEFAULT, None);
@@ -31,7 +31,7 @@ pub async fn show(
             }
         }
     }
-    let only = (!principal.may_everywhere(Role::Admin)).then_some(tenant);
+    let only = tenant.filter(|_| !principal.may_everywhere(Role::Admin));
     let access = access.clone();
     let read = tokio::task::spawn_blocking(move || access.audit(limit, before, only.as_deref()));
     match read.await {

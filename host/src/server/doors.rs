@@ -39,52 +39,110 @@ pub enum Site {
     Unsaid,
 }
 
-/// The project's id, by which roles are given.
-pub fn tenant(host: &Host) -> String {
-    match host.live() {
-        Some(live) => live.project.id.clone(),
-        // Whoever has a role everywhere can see why it is not there.
-        None => String::new(),
+/// Where somebody needs a role.
+#[derive(Clone, Copy)]
+pub enum Place<'h> {
+    /// In one project.
+    In(&'h Host),
+    /// In every one that the host serves; refusals are counted here.
+    Everywhere(&'h Figures),
+}
+
+impl Place<'_> {
+    /// What roles are given for there; nothing for all.
+    fn tenant(&self) -> Option<String> {
+        match self {
+            Place::In(host) => Some(host.name()),
+            Place::Everywhere(_) => None,
+        }
+    }
+
+    /// The role of somebody there.
+    pub fn role_of(&self, principal: &Principal) -> Option<Role> {
+        match self {
+            Place::In(host) => principal.role(&host.name()),
+            Place::Everywhere(_) => [Role::Admin, Role::Editor, Role::Viewer]
+                .into_iter()
+                .find(|role| principal.may_everywhere(*role)),
+        }
+    }
+
+    fn figures(&self) -> &Figures {
+        match self {
+            Place::In(host) => &host.figures,
+            Place::Everywhere(figures) => figures,
+        }
+    }
+}
+
+impl<'h> From<&'h Host> for Place<'h> {
+    fn from(host: &'h Host) -> Place<'h> {
+        Place::In(host)
     }
 }
 
 impl Doors {
-    /// Whoever asks, if they may: `role` is what they need in this project.
+    /// Whoever asks, if they may: `role` is what they need there.
     ///
     /// # Errors
     /// The reply: 401 when it is not known who asks, 403 when they may not.
-    pub fn admit<B>(
+    pub fn admit<'h, B>(
         &self,
-        host: &Host,
+        place: impl Into<Place<'h>>,
         peer: &Peer,
         request: &Request<B>,
         role: Role,
     ) -> Result<Principal, Reply> {
-        let (method, headers) = (request.method(), request.headers());
+        let place = place.into();
+        let principal = self.known(place, peer, request)?;
         if self.open {
-            return opened(method, headers).inspect_err(|_| Figures::count(&host.figures.denied));
+            return Ok(principal);
         }
-        let tenant = tenant(host);
-        let refused = |who: &str, why: &str| {
-            let subject = format!("{method} {}", request.uri().path());
-            let detail = format!("{why}, from {}", peer.address(headers));
-            let event = Event::new(who, What::Refused).in_tenant(&tenant);
-            self.access.refused(&event.of(&subject, &detail));
-        };
-        let principal = self.access.authenticate(headers).map_err(|refusal| {
-            Figures::count(&host.figures.denied);
-            // A page that outlives its session asks every two seconds: only a wrong token tells something.
-            if refusal == Refusal::Token {
-                refused("somebody", "an unknown token");
-            }
-            unknown(&refusal)
-        })?;
-        may(&principal, method, headers, &tenant, role).map_err(|why| {
-            Figures::count(&host.figures.denied);
-            refused(&principal.who().to_string(), &why);
+        let tenant = place.tenant();
+        let (method, headers) = (request.method(), request.headers());
+        may(&principal, method, headers, tenant.as_deref(), role).map_err(|why| {
+            self.refuse(place, peer, request, &principal.who().to_string(), &why);
             Reply::problem(StatusCode::FORBIDDEN, &why)
         })?;
         Ok(principal)
+    }
+
+    /// Whoever asks, if it is known who they are.
+    ///
+    /// # Errors
+    /// The reply, 401.
+    pub fn known<B>(
+        &self,
+        place: Place<'_>,
+        peer: &Peer,
+        request: &Request<B>,
+    ) -> Result<Principal, Reply> {
+        let (method, headers) = (request.method(), request.headers());
+        if self.open {
+            let denied = |_: &Reply| Figures::count(&place.figures().denied);
+            return opened(method, headers).inspect_err(denied);
+        }
+        self.access.authenticate(headers).map_err(|refusal| {
+            // A page that outlives its session asks every two seconds: only a wrong token tells something.
+            if refusal == Refusal::Token {
+                self.refuse(place, peer, request, "somebody", "an unknown token");
+            } else {
+                Figures::count(&place.figures().denied);
+            }
+            unknown(&refusal)
+        })
+    }
+
+    fn refuse<B>(&self, place: Place<'_>, peer: &Peer, request: &Request<B>, who: &str, why: &str) {
+        Figures::count(&place.figures().denied);
+        let subject = format!("{} {}", request.method(), request.uri().path());
+        let detail = format!("{why}, from {}", peer.address(request.headers()));
+        let tenant = place.tenant();
+        let mut event = Event::new(who, What::Refused);
+        if let Some(tenant) = &tenant {
+            event = event.in_tenant(tenant);
+        }
+        self.access.refused(&event.of(&subject, &detail));
     }
 }
 
@@ -123,7 +181,7 @@ fn may(
     principal: &Principal,
     method: &Method,
     headers: &HeaderMap,
-    tenant: &str,
+    tenant: Option<&str>,
     role: Role,
 ) -> Result<(), String> {
     if changes(method) {
@@ -140,6 +198,13 @@ fn may(
             scope.as_str()
         ));
     }
+    let Some(tenant) = tenant else {
+        return if principal.may_everywhere(role) {
+            Ok(())
+        } else {
+            Err(format!("this takes the role {role} in all projects (`*`)"))
+        };
+    };
     if !principal.may(tenant, role) {
         let have = principal.role(tenant).map_or("none", Role::as_str);
         return Err(format!(

@@ -1,119 +1,158 @@
 //! `/metrics` in Prometheus' text format.
 
 use std::fmt::Write;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use fonio_store::Counts;
 use http::StatusCode;
 
 use super::Reply;
 use crate::host::Host;
 
+/// One project as it is now.
+struct Sample<'h> {
+    /// `{tenant="clinic"}`, or nothing.
+    label: String,
+    host: &'h Host,
+    counts: Counts,
+}
+
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    read: fn(&Sample<'_>) -> u64,
+}
+
+fn read(figure: &AtomicU64) -> u64 {
+    figure.load(Ordering::Relaxed)
+}
+
 /// Everything that is counted.
-pub async fn show(host: &Host) -> Reply {
-    let counts = match host.store.counts().await {
-        Ok(counts) => counts,
-        Err(error) => return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    };
-    let figures = &host.figures;
-    let read = |figure: &std::sync::atomic::AtomicU64| figure.load(Ordering::Relaxed);
-    let problems = host.problems().len() as u64;
+const METRICS: &[Metric] = &[
+    Metric {
+        name: "fonio_messages_accepted_total",
+        kind: "counter",
+        help: "Messages accepted since the start.",
+        read: |at| read(&at.host.figures.accepted),
+    },
+    Metric {
+        name: "fonio_messages_refused_total",
+        kind: "counter",
+        help: "Requests to the inbox that were refused since the start.",
+        read: |at| read(&at.host.figures.refused),
+    },
+    Metric {
+        name: "fonio_messages_unauthorized_total",
+        kind: "counter",
+        help: "Requests among those refused that did not show what the project asks of who sends messages.",
+        read: |at| read(&at.host.figures.unauthorized),
+    },
+    Metric {
+        name: "fonio_requests_denied_total",
+        kind: "counter",
+        help: "Requests to the API and for metrics without a sign-in or the role they take, since the start.",
+        read: |at| read(&at.host.figures.denied),
+    },
+    Metric {
+        name: "fonio_steps_succeeded_total",
+        kind: "counter",
+        help: "Steps that succeeded since the start.",
+        read: |at| read(&at.host.figures.steps_succeeded),
+    },
+    Metric {
+        name: "fonio_steps_failed_total",
+        kind: "counter",
+        help: "Steps that failed since the start.",
+        read: |at| read(&at.host.figures.steps_failed),
+    },
+    Metric {
+        name: "fonio_guest_cpu_microseconds_total",
+        kind: "counter",
+        help: "CPU time of all guests since the start.",
+        read: |at| read(&at.host.figures.guest_cpu_us),
+    },
+    Metric {
+        name: "fonio_reloads_total",
+        kind: "counter",
+        help: "Reloads that swapped the project.",
+        read: |at| read(&at.host.figures.reloads),
+    },
+    Metric {
+        name: "fonio_reloads_failed_total",
+        kind: "counter",
+        help: "Reloads that kept the old project.",
+        read: |at| read(&at.host.figures.reloads_failed),
+    },
+    Metric {
+        name: "fonio_project_problems",
+        kind: "gauge",
+        help: "Problems in the project's files as they are now.",
+        read: |at| at.host.problems().len() as u64,
+    },
+    Metric {
+        name: "fonio_store_messages_total",
+        kind: "counter",
+        help: "Messages that this store ever accepted.",
+        read: |at| at.counts.messages,
+    },
+    Metric {
+        name: "fonio_store_runs_total",
+        kind: "counter",
+        help: "Runs that this store ever started.",
+        read: |at| at.counts.runs,
+    },
+    Metric {
+        name: "fonio_store_runs_failed",
+        kind: "gauge",
+        help: "Failed runs in the store.",
+        read: |at| at.counts.runs_failed,
+    },
+    Metric {
+        name: "fonio_steps_queued",
+        kind: "gauge",
+        help: "Steps that wait.",
+        read: |at| at.counts.steps_queued,
+    },
+    Metric {
+        name: "fonio_steps_running",
+        kind: "gauge",
+        help: "Steps that run.",
+        read: |at| at.counts.steps_running,
+    },
+];
+
+/// The figures of these projects, each with its tenant's name where there are several.
+pub async fn show(hosts: &[(Option<&str>, &Host)]) -> Reply {
+    let mut samples = Vec::new();
+    for (tenant, host) in hosts {
+        let counts = match host.store.counts().await {
+            Ok(counts) => counts,
+            Err(error) => {
+                return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
+            }
+        };
+        // A tenant's name has nothing in it that would have to be escaped.
+        let label = tenant.map_or_else(String::new, |tenant| format!("{{tenant=\"{tenant}\"}}"));
+        samples.push(Sample {
+            label,
+            host,
+            counts,
+        });
+    }
     let mut text = String::new();
-    let mut metric = |name: &str, kind: &str, help: &str, value: u64| {
+    for Metric {
+        name,
+        kind,
+        help,
+        read,
+    } in METRICS
+    {
         // Writing to a String cannot fail.
-        let _ = write!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-        );
-    };
-    metric(
-        "fonio_messages_accepted_total",
-        "counter",
-        "Messages accepted since the start.",
-        read(&figures.accepted),
-    );
-    metric(
-        "fonio_messages_refused_total",
-        "counter",
-        "Requests to the inbox that were refused since the start.",
-        read(&figures.refused),
-    );
-    metric(
-        "fonio_messages_unauthorized_total",
-        "counter",
-        "Requests among those refused that did not show what the project asks of who sends messages.",
-        read(&figures.unauthorized),
-    );
-    metric(
-        "fonio_requests_denied_total",
-        "counter",
-        "Requests to the API and for metrics without a sign-in or the role they take, since the start.",
-        read(&figures.denied),
-    );
-    metric(
-        "fonio_steps_succeeded_total",
-        "counter",
-        "Steps that succeeded since the start.",
-        read(&figures.steps_succeeded),
-    );
-    metric(
-        "fonio_steps_failed_total",
-        "counter",
-        "Steps that failed since the start.",
-        read(&figures.steps_failed),
-    );
-    metric(
-        "fonio_guest_cpu_microseconds_total",
-        "counter",
-        "CPU time of all guests since the start.",
-        read(&figures.guest_cpu_us),
-    );
-    metric(
-        "fonio_reloads_total",
-        "counter",
-        "Reloads that swapped the project.",
-        read(&figures.reloads),
-    );
-    metric(
-        "fonio_reloads_failed_total",
-        "counter",
-        "Reloads that kept the old project.",
-        read(&figures.reloads_failed),
-    );
-    metric(
-        "fonio_project_problems",
-        "gauge",
-        "Problems in the project's files as they are now.",
-        problems,
-    );
-    metric(
-        "fonio_store_messages_total",
-        "counter",
-        "Messages that this store ever accepted.",
-        counts.messages,
-    );
-    metric(
-        "fonio_store_runs_total",
-        "counter",
-        "Runs that this store ever started.",
-        counts.runs,
-    );
-    metric(
-        "fonio_store_runs_failed",
-        "gauge",
-        "Failed runs in the store.",
-        counts.runs_failed,
-    );
-    metric(
-        "fonio_steps_queued",
-        "gauge",
-        "Steps that wait.",
-        counts.steps_queued,
-    );
-    metric(
-        "fonio_steps_running",
-        "gauge",
-        "Steps that run.",
-        counts.steps_running,
-    );
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        for sample in &samples {
+            let _ = writeln!(text, "{name}{} {}", sample.label, read(sample));
+        }
+    }
     Reply::text("text/plain; version=0.0.4; charset=utf-8", text)
 }

@@ -1,7 +1,8 @@
 //! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
 //! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] for signing in and [`audit`];
-//! `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by [`protect`].
+//! `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by [`protect`]. On a host of
+//! several tenants all this is below `/<tenant>`, and what belongs to none is [`root`].
 
 mod api;
 mod audit;
@@ -11,6 +12,7 @@ mod page;
 pub mod peer;
 mod protect;
 mod reply;
+mod root;
 mod session;
 pub mod tls;
 
@@ -30,8 +32,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::host::Host;
+use crate::host::{Figures, Host};
 use crate::receiver;
+use crate::tenants::{Found, Sites};
 use doors::Doors;
 use peer::Peer;
 pub use reply::{Body, Reply};
@@ -54,8 +57,8 @@ pub struct Entrance {
     pub tls: Option<Arc<Tls>>,
 }
 
-/// Serves until the host stops, then lets requests in progress finish.
-pub async fn run(host: Arc<Host>, entrance: Entrance) {
+/// Serves until the sites stop, then lets requests in progress finish.
+pub async fn run(sites: Arc<Sites>, entrance: Entrance) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
@@ -73,12 +76,12 @@ pub async fn run(host: Arc<Host>, entrance: Entrance) {
                     continue;
                 }
             },
-            () = host.stopping() => break,
+            () = sites.stopping() => break,
         };
         let peer = Peer::new(address.ip(), Arc::clone(&entrance.doors));
-        let (host, tls, watcher) = (Arc::clone(&host), entrance.tls.clone(), graceful.watcher());
+        let (sites, tls, watcher) = (Arc::clone(&sites), entrance.tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            connection(host, tls, peer, stream, watcher).await;
+            connection(sites, tls, peer, stream, watcher).await;
             drop(place);
         });
     }
@@ -87,7 +90,7 @@ pub async fn run(host: Arc<Host>, entrance: Entrance) {
 }
 
 async fn connection(
-    host: Arc<Host>,
+    sites: Arc<Sites>,
     tls: Option<Arc<Tls>>,
     peer: Peer,
     stream: TcpStream,
@@ -95,28 +98,28 @@ async fn connection(
 ) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(host, peer, stream, watcher).await;
+        return serve(sites, peer, stream, watcher).await;
     };
     let shaken = tokio::select! {
         shaken = tls.accept(stream) => shaken,
         // Nobody has asked for anything yet.
-        () = host.stopping() => return,
+        () = sites.stopping() => return,
     };
     if let Some((stream, certified)) = shaken {
-        serve(host, peer.by_tls(certified), stream, watcher).await;
+        serve(sites, peer.by_tls(certified), stream, watcher).await;
     }
 }
 
 async fn serve(
-    host: Arc<Host>,
+    sites: Arc<Sites>,
     peer: Peer,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     watcher: Watcher,
 ) {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (host, peer) = (Arc::clone(&host), peer.clone());
+        let (sites, peer) = (Arc::clone(&sites), peer.clone());
         request.extensions_mut().insert(peer.clone());
-        async move { Ok::<_, Infallible>(route(&host, &peer, request).await) }
+        async move { Ok::<_, Infallible>(route(&sites, &peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -126,10 +129,29 @@ async fn serve(
     let _ = watcher.watch(connection).await;
 }
 
-async fn route(host: &Host, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+async fn route(sites: &Sites, peer: &Peer, mut request: Request<Incoming>) -> Response<Body> {
+    let found = sites.find(&mut request);
+    let path = request.uri().path().to_owned();
+    let reply = match found {
+        Found::Project(host) => of_project(&host, peer, request).await,
+        Found::Slash(path) => Reply::moved(&path),
+        Found::Root => root::answer(sites, peer, request).await,
+    };
+    protect::protect(reply.finish(), &path, peer.encrypted)
+}
+
+/// The addresses of one project.
+async fn of_project(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply {
     let path = request.uri().path().to_owned();
     let method = read_as(request.method());
-    let reply = match (&method, path.as_str()) {
+    let _answering = match host.ration.answer() {
+        Ok(answering) => answering,
+        Err(exhausted) => {
+            Figures::count(&host.figures.refused);
+            return Reply::later(&exhausted);
+        }
+    };
+    match (&method, path.as_str()) {
         (&Method::POST, "/inbox") => receiver::inbox(host, request).await,
         (_, "/inbox") => Reply::problem(StatusCode::METHOD_NOT_ALLOWED, "the inbox takes POST")
             .header("allow", "POST"),
@@ -143,29 +165,31 @@ async fn route(host: &Host, peer: &Peer, request: Request<Incoming>) -> Response
             "a webhook takes POST, and GET to see whether it is there",
         )
         .header("allow", "POST, GET"),
-        (&Method::GET, "/health") => {
-            Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
-        }
+        (&Method::GET, "/health") => healthy(),
         (&Method::GET, "/ready") => ready(host),
         (&Method::GET, "/metrics") => match peer.doors.admit(host, peer, &request, Role::Viewer) {
-            Ok(_) => metrics::show(host).await,
+            Ok(_) => metrics::show(&[(None, host)]).await,
             Err(refusal) => refusal,
         },
         (&Method::GET, "/") => page::page(),
         (&Method::GET, "/sign-in.js") => page::sign_in(),
         (_, path) if path.starts_with("/api/v1/") => guarded(host, peer, request).await,
-        (&Method::GET, _) => Reply::problem(
-            StatusCode::NOT_FOUND,
-            "there is nothing here; POST messages to /inbox or to a webhook at /i/…; the page at / shows what there is",
-        ),
-        (method, _) => Reply::problem(
-            StatusCode::NOT_FOUND,
-            &format!(
-                "there is nothing here to {method}; POST messages to /inbox or to a webhook at /i/…"
-            ),
-        ),
+        (method, _) => nothing_here(method),
+    }
+}
+
+fn nothing_here(method: &Method) -> Reply {
+    let said = match *method {
+        Method::GET => {
+            "there is nothing here; POST messages to /inbox or to a webhook at /i/…; the page at / shows what there is".to_owned()
+        }
+        _ => format!("there is nothing here to {method}; POST messages to /inbox or to a webhook at /i/…"),
     };
-    protect::protect(reply.finish(), &path, peer.encrypted)
+    Reply::problem(StatusCode::NOT_FOUND, &said)
+}
+
+fn healthy() -> Reply {
+    Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
 /// A HEAD is a GET whose body hyper leaves out.
@@ -180,7 +204,7 @@ fn read_as(method: &Method) -> Method {
 async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply {
     let (method, path) = (read_as(request.method()), request.uri().path());
     if path == "/api/v1/session" {
-        return session::answer(host, peer, request).await;
+        return session::answer(host.into(), peer, request).await;
     }
     let role = match (&method, path) {
         (_, "/api/v1/audit") => Role::Admin,
@@ -194,7 +218,7 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
     let query = request.uri().query();
     match (&method, path) {
         (&Method::GET, "/api/v1/audit") => {
-            audit::show(&peer.doors.access, &principal, doors::tenant(host), query).await
+            audit::show(&peer.doors.access, &principal, Some(host.name()), query).await
         }
         (&Method::GET, path) => api::get(host, path, query).await,
         (method, _) => Reply::problem(

@@ -9,22 +9,35 @@ use sha2::{Digest, Sha256};
 use super::Reply;
 
 const PAGE: &str = include_str!("../../console/index.html");
+const TENANTS: &str = include_str!("../../console/tenants.html");
 const SIGN_IN: &str = include_str!("../../console/sign-in.js");
 
 /// Scripts and styles in the page are let run by their hashes, so that nothing that gets into it by mistake ever is.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let scripts = hashes("<script>", "</script>");
-    let styles = hashes("<style>", "</style>");
+static POLICY: LazyLock<String> = LazyLock::new(|| policy(PAGE));
+static TENANTS_POLICY: LazyLock<String> = LazyLock::new(|| policy(TENANTS));
+
+fn policy(page: &str) -> String {
+    let scripts = hashes(page, "<script>", "</script>");
+    let styles = hashes(page, "<style>", "</style>");
     format!(
         "default-src 'none'; script-src 'self'{scripts}; style-src{styles}; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-});
+}
 
-/// The page. It has nothing in it that anybody may not see: what it shows it asks the API for.
+/// The page of a project. It has nothing in it that anybody may not see: what it shows it asks the API for.
 pub fn page() -> Reply {
-    Reply::text("text/html; charset=utf-8", PAGE.to_owned())
-        .header("content-security-policy", &POLICY)
+    html(PAGE, &POLICY)
+}
+
+/// The page of a host of several tenants, which leads to theirs.
+pub fn tenants() -> Reply {
+    html(TENANTS, &TENANTS_POLICY)
+}
+
+fn html(page: &str, policy: &str) -> Reply {
+    Reply::text("text/html; charset=utf-8", page.to_owned())
+        .header("content-security-policy", policy)
         .header("cache-control", "no-cache")
 }
 
@@ -35,8 +48,8 @@ pub fn sign_in() -> Reply {
 }
 
 /// Of what is between each `open` and the `close` after it.
-fn hashes(open: &str, close: &str) -> String {
-    let parts = PAGE.split(open).skip(1);
+fn hashes(page: &str, open: &str, close: &str) -> String {
+    let parts = page.split(open).skip(1);
     let inner = parts.filter_map(|part| Some(part.split_once(close)?.0));
     inner
         .map(|text| format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text))))

@@ -52,6 +52,15 @@ impl Reply {
         Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).header("retry-after", "10")
     }
 
+    /// The same is at another path, for good.
+    pub fn moved(path: &str) -> Reply {
+        Reply::problem(
+            StatusCode::PERMANENT_REDIRECT,
+            &format!("this is at {path}"),
+        )
+        .header("location", path)
+    }
+
     /// Plain text of a stated type.
     pub fn text(content_type: &'static str, body: String) -> Reply {
         Reply::new(StatusCode::OK, content_type, body)

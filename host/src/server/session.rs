@@ -13,9 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Reply;
-use super::doors::{Site, cannot_look_up, meant, site, tenant};
+use super::doors::{Place, Site, cannot_look_up, meant, site};
 use super::peer::Peer;
-use crate::host::Host;
 
 /// A name and the longest password fit many times over.
 const BODY_MAX_BYTES: usize = 8 << 10;
@@ -31,10 +30,10 @@ enum Shown {
 }
 
 /// All requests to this path.
-pub async fn answer(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply {
+pub async fn answer(place: Place<'_>, peer: &Peer, request: Request<Incoming>) -> Reply {
     let outcome = match *request.method() {
-        Method::GET | Method::HEAD => who(host, peer, &request),
-        Method::POST => sign_in(host, peer, request).await,
+        Method::GET | Method::HEAD => who(place, peer, &request),
+        Method::POST => sign_in(place, peer, request).await,
         Method::DELETE => sign_out(peer, &request).await,
         _ => Err(Reply::problem(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -45,26 +44,30 @@ pub async fn answer(host: &Host, peer: &Peer, request: Request<Incoming>) -> Rep
     outcome.unwrap_or_else(|refusal| refusal)
 }
 
-fn who(host: &Host, peer: &Peer, request: &Request<Incoming>) -> Result<Reply, Reply> {
+fn who(place: Place<'_>, peer: &Peer, request: &Request<Incoming>) -> Result<Reply, Reply> {
     // A token for sending alone may know who it is, as everybody may.
     let principal = match peer.doors.access.authenticate(request.headers()) {
         Ok(principal) if !peer.doors.open => principal,
-        _ => peer.doors.admit(host, peer, request, Role::Viewer)?,
+        _ => peer.doors.admit(place, peer, request, Role::Viewer)?,
     };
-    Ok(Reply::json(StatusCode::OK, &shown(host, peer, &principal)))
+    Ok(Reply::json(StatusCode::OK, &shown(place, peer, &principal)))
 }
 
-fn shown(host: &Host, peer: &Peer, principal: &Principal) -> Value {
+fn shown(place: Place<'_>, peer: &Peer, principal: &Principal) -> Value {
     json!({
         "who": principal.who().to_string(),
-        "role": principal.role(&tenant(host)),
+        "role": place.role_of(principal),
         "csrf": principal.session().map(|session| &session.csrf),
         "ends_ms": principal.session().map(|session| session.ends_ms),
         "dev": peer.doors.open,
     })
 }
 
-async fn sign_in(host: &Host, peer: &Peer, request: Request<Incoming>) -> Result<Reply, Reply> {
+async fn sign_in(
+    place: Place<'_>,
+    peer: &Peer,
+    request: Request<Incoming>,
+) -> Result<Reply, Reply> {
     let (parts, body) = request.into_parts();
     if site(&parts.headers) == Site::Other {
         let said = "sign in from a page of this host";
@@ -79,7 +82,10 @@ async fn sign_in(host: &Host, peer: &Peer, request: Request<Incoming>) -> Result
         .map_err(|refusal| not_let_in(&refusal))?;
     let age = SESSION_LIFETIME.as_secs();
     let set = cookie_of(&cookie, age, peer.is_private(&parts.headers));
-    Ok(Reply::json(StatusCode::CREATED, &shown(host, peer, &principal)).header("set-cookie", &set))
+    Ok(
+        Reply::json(StatusCode::CREATED, &shown(place, peer, &principal))
+            .header("set-cookie", &set),
+    )
 }
 
 /// Forms of other sites cannot send JSON, so nobody is signed in without knowing.

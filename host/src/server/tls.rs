@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::cli::paint;
-use crate::host::Host;
+use crate::tenants::Sites;
 
 /// Two files of some kilobytes are compared this often: whatever renews them need not know of this host.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -251,14 +251,14 @@ fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-/// Reads the files again whenever they change, and on `hangup` at once, until the host stops.
-pub async fn follow(tls: Arc<Tls>, host: Arc<Host>, hangup: Arc<Notify>) {
+/// Reads the files again whenever they change, and on `hangup` at once, until the sites stop.
+pub async fn follow(tls: Arc<Tls>, sites: Arc<Sites>, hangup: Arc<Notify>) {
     let mut complained = None;
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = hangup.notified() => {}
-            () = host.stopping() => return,
+            () = sites.stopping() => return,
         }
         let looking = Arc::clone(&tls);
         let outcome = tokio::task::spawn_blocking(move || looking.reload()).await;

@@ -72,6 +72,7 @@ async fn accept_rate(dir: &Path, senders: usize, duration: Duration) -> Result<f
         dir,
         StoreOptions {
             queue_max: u64::MAX,
+            ..StoreOptions::default()
         },
     )?;
     let rate = rate(senders, duration, {

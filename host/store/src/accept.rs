@@ -28,6 +28,7 @@ impl Change for Accept {
                 max: writing.queue_max,
             }));
         }
+        writing.make_room(self.weight())?;
         let NewMessage {
             source,
             content_type,

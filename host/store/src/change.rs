@@ -54,11 +54,51 @@ pub(crate) struct Writing<'a> {
     pub(crate) conn: &'a Connection,
     pub(crate) queue: &'a Queue,
     pub(crate) queue_max: u64,
+    pub(crate) room: Room,
     pub(crate) next_step: &'a mut StepId,
     pub(crate) effects: &'a mut Effects,
 }
 
+/// What is stored, and what may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) stored: u64,
+    pub(crate) max: u64,
+}
+
+impl Room {
+    /// What the file holds; pages that were freed count as free. Not asked for where there is no limit.
+    pub(crate) fn of(conn: &Connection, max: u64) -> rusqlite::Result<Room> {
+        if max == NO_LIMIT {
+            return Ok(Room { stored: 0, max });
+        }
+        let ask = |pragma| -> rusqlite::Result<u64> {
+            let number = conn
+                .prepare_cached(pragma)?
+                .query_row([], |row| row.get::<_, i64>(0))?;
+            // Neither is ever negative.
+            Ok(number.unsigned_abs())
+        };
+        let pages = ask("PRAGMA page_count")?.saturating_sub(ask("PRAGMA freelist_count")?);
+        let stored = pages * ask("PRAGMA page_size")?;
+        Ok(Room { stored, max })
+    }
+}
+
+/// Instead of how many bytes may be stored.
+pub(crate) const NO_LIMIT: u64 = u64::MAX;
+
 impl Writing<'_> {
+    /// Refuses what would be stored beyond the limit. What ends a step is never refused: it was accepted.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), Failure> {
+        let Room { stored, max } = self.room;
+        if max != NO_LIMIT && stored >= max {
+            return Err(Failure::Refused(StoreError::Full { stored, max }));
+        }
+        self.room.stored = stored.saturating_add(bytes as u64);
+        Ok(())
+    }
+
     /// Steps that will wait once this transaction is committed.
     pub(crate) fn queued(&self) -> u64 {
         self.queue.queued() + self.effects.queued.len() as u64

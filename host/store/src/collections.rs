@@ -185,6 +185,7 @@ impl Change for Set {
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
+        writing.make_room(self.weight())?;
         let mut set = writing.conn.prepare_cached(
             "INSERT INTO collections (collection, key, value, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?4)
              ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, updated_ms = excluded.updated_ms",

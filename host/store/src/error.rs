@@ -107,6 +107,17 @@ pub enum StoreError {
         /// [`StoreOptions::queue_max`](crate::StoreOptions::queue_max).
         max: u64,
     },
+    /// As much is stored as may be.
+    #[error(
+        "{} are stored, and no more than {} may be; delete what is not needed, or allow more",
+        mebibytes(*stored), mebibytes(*max)
+    )]
+    Full {
+        /// Bytes stored now.
+        stored: u64,
+        /// [`StoreOptions::stored_max`](crate::StoreOptions::stored_max).
+        max: u64,
+    },
     /// A settlement for a step that nobody claimed, or that was settled already.
     #[error("step {step} is not claimed: it was settled already, or never handed out by this host")]
     NotClaimed {
@@ -166,4 +177,9 @@ impl StoreError {
             },
         }
     }
+}
+
+/// A size in a sentence.
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }

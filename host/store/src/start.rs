@@ -47,6 +47,7 @@ impl Change for Start {
         for dataclip in self.run.first.iter().filter_map(|first| first.input) {
             require(writing, dataclip)?;
         }
+        writing.make_room(0)?;
         let run = writing.begin_run(&self.run, None, self.created_ms)?;
         if let Some(tick) = &self.tick {
             tick.record(writing, Some(run))?;

@@ -1,7 +1,7 @@
 //! The handle that the host holds.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::accept::Accept;
-use crate::change::Change;
+use crate::change::{Change, NO_LIMIT};
 use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::ids::{RunId, StepId};
@@ -33,11 +33,17 @@ use crate::writer::{Began, Order, Waiting, Writer};
 pub struct StoreOptions {
     /// How many steps may wait before messages that would add more are refused. Default 100,000.
     pub queue_max: u64,
+    /// How many bytes may be stored before more messages, runs and items are refused; settling a step never is. Default:
+    /// as many as there is room for.
+    pub stored_max: Option<u64>,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        StoreOptions { queue_max: 100_000 }
+        StoreOptions {
+            queue_max: 100_000,
+            stored_max: None,
+        }
     }
 }
 
@@ -72,6 +78,7 @@ struct Inner {
     pages: Reader,
     recovered: u64,
     closed: AtomicBool,
+    stored_max: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -99,12 +106,14 @@ impl Store {
         let queue = Arc::new(Queue::new(found.queued));
         let waiters = Arc::new(Waiters::new());
         let (claims, pages) = (Reader::open(&file)?, Reader::open(&file)?);
+        let stored_max = Arc::new(AtomicU64::new(options.stored_max.unwrap_or(NO_LIMIT)));
         let writer = Writer {
             conn,
             file: file.clone(),
             queue: queue.clone(),
             waiters: waiters.clone(),
             queue_max: options.queue_max,
+            stored_max: Arc::clone(&stored_max),
             next_step: found.next_step,
             began: Began::default(),
             broken: None,
@@ -122,10 +131,17 @@ impl Store {
             pages,
             recovered: found.recovered,
             closed: AtomicBool::new(false),
+            stored_max,
         };
         Ok(Store {
             inner: Arc::new(inner),
         })
+    }
+
+    /// Changes [`StoreOptions::stored_max`] from now on.
+    pub fn store_at_most(&self, bytes: Option<u64>) {
+        let bytes = bytes.unwrap_or(NO_LIMIT);
+        self.inner.stored_max.store(bytes, Ordering::Relaxed);
     }
 
     /// How many steps opening put back into the queue: a host was lost while it had them. A step that it had claimed

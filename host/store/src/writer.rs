@@ -11,13 +11,14 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, ffi};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::change::{Change, Effects, Failure, Writing};
+use crate::change::{Change, Effects, Failure, Room, Writing};
 use crate::error::StoreError;
 use crate::ids::{RunId, StepId};
 use crate::lock::DirectoryLock;
@@ -87,6 +88,7 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) queue_max: u64,
+    pub(crate) stored_max: Arc<AtomicU64>,
     pub(crate) next_step: StepId,
     pub(crate) began: Began,
     /// Set when a sync failed: the system may have thrown away what it could not write, and a later sync would not tell.
@@ -264,6 +266,7 @@ impl Writer {
             conn: &self.conn,
             queue: &self.queue,
             queue_max: self.queue_max,
+            room: Room::of(&self.conn, self.stored_max.load(Ordering::Relaxed))?,
             next_step: &mut self.next_step,
             effects,
         };

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 
 use common::*;
 use fonio_store::{
-    FINAL_STATE_MAX_BYTES, LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus,
+    FINAL_STATE_MAX_BYTES, Item, LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus,
     STEPS_PER_RUN_MAX, Settlement, StepId, StepInput, StepState, StepStatus, Store, StoreError,
     StoreOptions, leaf_names,
 };
@@ -81,7 +81,14 @@ async fn a_claim_whose_caller_goes_away_puts_its_steps_back() {
 #[tokio::test]
 async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
     let dir = directory();
-    let store = Store::open(dir.path(), StoreOptions { queue_max: 2 }).expect("the store opens");
+    let store = Store::open(
+        dir.path(),
+        StoreOptions {
+            queue_max: 2,
+            ..StoreOptions::default()
+        },
+    )
+    .expect("the store opens");
     begin(&store, "1", "a").await;
     begin(&store, "2", "a").await;
     let refused = store.accept(message("3"), vec![run_of(&["a"])]).await;
@@ -93,6 +100,39 @@ async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
     store.claim(1).await.expect("a claim");
     begin(&store, "5", "a").await;
     assert_eq!(store.counts().await.expect("counts").messages, 4);
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_more_and_lets_what_it_took_end() {
+    let dir = directory();
+    let store = open(dir.path());
+    begin(&store, "1", "a").await;
+    store.store_at_most(Some(1));
+    let refused = store.accept(message("2"), vec![]).await;
+    let Err(error @ StoreError::Full { max: 1, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        error
+            .to_string()
+            .ends_with("no more than 0.0 MiB may be; delete what is not needed, or allow more"),
+        "{error}"
+    );
+    let started = store.start(run_of(&["a"])).await;
+    assert!(
+        matches!(started, Err(StoreError::Full { .. })),
+        "{started:?}"
+    );
+    let item = Item {
+        key: "k".to_owned(),
+        value: "1".to_owned(),
+    };
+    let set = store.set_collection_items("c", vec![item]).await;
+    assert!(matches!(set, Err(StoreError::Full { .. })), "{set:?}");
+    let settled = settle_next(&store, success("handed on", &["b"])).await;
+    assert_eq!(settled.run_status, RunStatus::Running);
+    store.store_at_most(None);
+    begin(&store, "3", "a").await;
 }
 
 #[tokio::test]

@@ -284,35 +284,17 @@ impl Reading<'_> {
     }
 
     fn limit(&mut self, info: &LimitInfo, node: &Node, limits: &mut Limits) {
-        let amount = match (&node.data, info.unit) {
-            (Data::Text(text), Unit::Bytes | Unit::Time) => {
-                info.unit.parse(text).map_err(|error| error.to_string())
-            }
-            (Data::Number(number), Unit::Count) => number
-                .as_u64()
-                .ok_or_else(|| format!("`{number}` is no whole number")),
-            _ => Err(format!("it is {}", node.kind())),
+        let Some(amount) = self.amount(info.name, info.unit, node) else {
+            return;
         };
-        match amount {
-            Ok(amount) if info.set(limits, amount) => {}
-            Ok(amount) => {
-                let (least, most) = (
-                    info.unit.format(info.smallest),
-                    info.unit.format(info.largest),
-                );
-                let amount = info.unit.format(amount);
-                self.error(node.at, format!("`{}` cannot be {amount}", info.name))
-                    .help(format!(
-                        "from {least} to {most}; without the line it is {}",
-                        info.unit.format(info.default)
-                    ));
-            }
-            Err(why) => {
-                self.error(
-                    node.at,
-                    format!("`{}` should be {}: {why}", info.name, info.unit),
-                );
-            }
+        if !info.set(limits, amount) {
+            let [least, most, default] =
+                [info.smallest, info.largest, info.default].map(|amount| info.unit.format(amount));
+            let amount = info.unit.format(amount);
+            self.error(node.at, format!("`{}` cannot be {amount}", info.name))
+                .help(format!(
+                    "from {least} to {most}; without the line it is {default}"
+                ));
         }
     }
 

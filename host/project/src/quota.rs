@@ -1,0 +1,172 @@
+//! What one tenant of a shared host may use: the table that defines each quota once.
+//!
+//! `tenants.toml`, the documentation and the enforcement all read [`QUOTAS`].
+
+use std::time::Duration;
+
+use crate::limits::{Unit, milliseconds};
+
+/// What a tenant may use. `Quota::default()` is the defaults of [`QUOTAS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Steps that run at the same moment, each of a run of its own.
+    pub runs_at_once: u32,
+    /// Steps begun within a minute.
+    pub runs_per_minute: u32,
+    /// Time on a processor, of all steps together, within an hour.
+    pub cpu_per_hour: Duration,
+    /// Messages, runs, logs and collections on disk, in bytes.
+    pub stored_bytes: u64,
+    /// HTTP requests that are being answered at the same moment.
+    pub requests_at_once: u32,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        let mut quota = Quota {
+            runs_at_once: 0,
+            runs_per_minute: 0,
+            cpu_per_hour: Duration::ZERO,
+            stored_bytes: 0,
+            requests_at_once: 0,
+        };
+        for info in QUOTAS {
+            (info.set)(&mut quota, info.default);
+        }
+        quota
+    }
+}
+
+/// One quota: all that is said about it anywhere. Amounts are bytes, milliseconds or a number, as `unit` says.
+#[derive(Clone, Copy, Debug)]
+pub struct QuotaInfo {
+    /// The key in `tenants.toml`.
+    pub name: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// The value where `tenants.toml` gives none.
+    pub default: u64,
+    /// The least that can be set.
+    pub smallest: u64,
+    /// The most that can be set.
+    pub largest: u64,
+    /// What it is, as a sentence for the documentation.
+    pub counts: &'static str,
+    /// What happens to what exceeds it, as a sentence.
+    pub reached: &'static str,
+    get: fn(&Quota) -> u64,
+    set: fn(&mut Quota, u64),
+}
+
+impl QuotaInfo {
+    /// The quota of this name.
+    pub fn named(name: &str) -> Option<&'static QuotaInfo> {
+        QUOTAS.iter().find(|info| info.name == name)
+    }
+
+    /// The value in `quota`.
+    pub fn value(&self, quota: &Quota) -> u64 {
+        (self.get)(quota)
+    }
+
+    /// The value as it is written in `tenants.toml`, without quotes.
+    pub fn shown(&self, quota: &Quota) -> String {
+        self.unit.format(self.value(quota))
+    }
+
+    /// Sets the value, if it is between [`smallest`](QuotaInfo::smallest) and [`largest`](QuotaInfo::largest).
+    pub(crate) fn set(&self, quota: &mut Quota, amount: u64) -> bool {
+        let allowed = (self.smallest..=self.largest).contains(&amount);
+        if allowed {
+            (self.set)(quota, amount);
+        }
+        allowed
+    }
+}
+
+fn count(amount: u64) -> u32 {
+    u32::try_from(amount).unwrap_or(u32::MAX)
+}
+
+/// Every quota, in the order of the documentation.
+pub const QUOTAS: &[QuotaInfo] = &[
+    QuotaInfo {
+        name: "runs_at_once",
+        unit: Unit::Count,
+        // As many as there are places that all tenants share.
+        default: 8,
+        smallest: 1,
+        largest: 64,
+        counts: "Steps of the tenant that run at the same moment, each of a run of its own.",
+        reached: "Others wait in the tenant's own queue.",
+        get: |quota| u64::from(quota.runs_at_once),
+        set: |quota, amount| quota.runs_at_once = count(amount),
+    },
+    QuotaInfo {
+        name: "runs_per_minute",
+        unit: Unit::Count,
+        // Ten in a second, a busy district's forms; a small machine does some hundred.
+        default: 600,
+        smallest: 1,
+        largest: 1_000_000,
+        counts: "Steps of the tenant that begin within a minute; as many may begin at once after a pause.",
+        reached: "Others wait in the tenant's own queue until their turn.",
+        get: |quota| u64::from(quota.runs_per_minute),
+        set: |quota, amount| quota.runs_per_minute = count(amount),
+    },
+    QuotaInfo {
+        name: "cpu_per_hour",
+        unit: Unit::Time,
+        // Half of one processor.
+        default: 30 * 60 * 1000,
+        smallest: 1000,
+        largest: 256 * 3600 * 1000,
+        counts: "Time on a processor of all the tenant's steps together, within an hour.",
+        reached: "Steps wait until enough of the hour has passed; those that run go on to their own limits.",
+        get: |quota| milliseconds(quota.cpu_per_hour),
+        set: |quota, amount| quota.cpu_per_hour = Duration::from_millis(amount),
+    },
+    QuotaInfo {
+        name: "stored",
+        unit: Unit::Bytes,
+        default: 10 << 30,
+        smallest: 1 << 20,
+        largest: 1 << 50,
+        counts: "What the tenant keeps on disk: messages, runs, logs, dataclips and collections.",
+        reached: "Messages are refused with 507, clocks start nothing, and collections take no more; what was accepted runs.",
+        get: |quota| quota.stored_bytes,
+        set: |quota, amount| quota.stored_bytes = amount,
+    },
+    QuotaInfo {
+        name: "requests_at_once",
+        unit: Unit::Count,
+        // A quarter of the connections that the listener takes.
+        default: 256,
+        smallest: 1,
+        largest: 1024,
+        counts: "HTTP requests to the tenant's addresses that are being answered at the same moment.",
+        reached: "Others are refused with 503 and `Retry-After`.",
+        get: |quota| u64::from(quota.requests_at_once),
+        set: |quota, amount| quota.requests_at_once = count(amount),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quota_can_be_set_to_its_bounds_and_no_further() {
+        for info in QUOTAS {
+            let mut quota = Quota::default();
+            assert_eq!(info.value(&quota), info.default, "{}", info.name);
+            for amount in [info.smallest, info.largest] {
+                assert!(info.set(&mut quota, amount), "{}", info.name);
+                assert_eq!(info.value(&quota), amount, "{}", info.name);
+            }
+            for amount in [info.smallest - 1, info.largest + 1] {
+                assert!(!info.set(&mut quota, amount), "{}", info.name);
+            }
+        }
+    }
+}

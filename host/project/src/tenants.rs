@@ -1,0 +1,228 @@
+//! `tenants.toml`, beside the folders that `serve --projects` serves: what each tenant may use of the host, and by which
+//! names it is reached. It is the operator's file: nothing in a tenant's own folder can change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::inputs::{Inputs, Read};
+use crate::limits::Unit;
+use crate::problem::Problem;
+use crate::quota::{QUOTAS, Quota, QuotaInfo};
+use crate::reading::Reading;
+use crate::report::Secrecy;
+use crate::tree::{Data, Node, parse_toml};
+
+/// The file's name.
+pub const TENANTS_FILE: &str = "tenants.toml";
+/// The longest name of a tenant; as long as a part of a host name may be.
+const NAME_MAX: usize = 63;
+/// First parts of paths that are the host's own.
+const RESERVED: &[&str] = &["api", "health", "i", "inbox", "metrics", "ready", "tenants"];
+
+/// Everything that `tenants.toml` says, with defaults where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tenants {
+    /// `[quota]`: of every tenant that has none of its own.
+    quota: Quota,
+    /// `[tenants.NAME]`.
+    named: BTreeMap<String, TenantSettings>,
+}
+
+/// What the file says of one tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Names in the `Host` of requests that are for this tenant, in lower case, without a port.
+    pub hostnames: Vec<String>,
+    /// What it may use.
+    pub quota: Quota,
+}
+
+impl Tenants {
+    /// What holds for the tenant of this name.
+    pub fn of(&self, name: &str) -> TenantSettings {
+        let unnamed = || TenantSettings {
+            hostnames: Vec::new(),
+            quota: self.quota,
+        };
+        self.named.get(name).cloned().unwrap_or_else(unnamed)
+    }
+
+    /// The tenants that the file names.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().map(String::as_str)
+    }
+}
+
+/// Reads `tenants.toml` in `dir`; without the file, the defaults. `None` when it cannot be understood, or has errors.
+pub fn load_tenants(dir: &Path) -> (Option<Tenants>, Vec<Problem>) {
+    let mut inputs = Inputs::new(dir);
+    let file = Path::new(TENANTS_FILE);
+    let text = match inputs.read(file, Secrecy::Open) {
+        Read::Text(text) => text,
+        Read::Missing => return (Some(Tenants::default()), Vec::new()),
+        Read::Refused => return (None, inputs.report.into_problems()),
+    };
+    let read = match parse_toml(&text) {
+        Ok(root) => Reading {
+            report: &mut inputs.report,
+            file,
+            text: &text,
+        }
+        .tenants(&root),
+        Err(errors) => {
+            for error in errors {
+                inputs.report.error(file, error.at, error.message).help = error.help;
+            }
+            None
+        }
+    };
+    let problems = inputs.report.into_problems();
+    let right = !problems.iter().any(Problem::is_error);
+    (read.filter(|_| right), problems)
+}
+
+/// Whether a folder of this name can be a tenant.
+///
+/// # Errors
+/// Why not, as a sentence.
+pub fn check_tenant_name(name: &str) -> Result<(), String> {
+    let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.len() <= NAME_MAX
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    if !well_formed {
+        return Err(format!(
+            "`{name}` cannot be the name of a tenant, which is a part of addresses: small letters, digits, `-` and `_`, at most {NAME_MAX}, \
+             starting with a letter or digit"
+        ));
+    }
+    if RESERVED.contains(&name) {
+        return Err(format!(
+            "`{name}` cannot be the name of a tenant: /{name} is an address of the host's own"
+        ));
+    }
+    Ok(())
+}
+
+impl Reading<'_> {
+    fn tenants(&mut self, root: &Node) -> Option<Tenants> {
+        let entries = self.map(root, TENANTS_FILE)?;
+        let mut tenants = Tenants::default();
+        // First, also where it is written last: what it says holds for all.
+        for (key, value) in entries {
+            match key.text.as_str() {
+                "quota" => self.quota_table(value, "[quota]", &mut tenants.quota),
+                "tenants" => {}
+                _ => self.unknown(key, TENANTS_FILE, &["quota", "tenants"]),
+            }
+        }
+        let mut taken = BTreeSet::new();
+        for (_, value) in entries.iter().filter(|(key, _)| key.text == "tenants") {
+            for (key, value) in self.map(value, "[tenants]").unwrap_or_default() {
+                if let Err(why) = check_tenant_name(&key.text) {
+                    self.error(key.at, why);
+                }
+                let read = self.tenant(&key.text, value, tenants.quota, &mut taken);
+                tenants.named.insert(key.text.clone(), read);
+            }
+        }
+        Some(tenants)
+    }
+
+    fn tenant(
+        &mut self,
+        name: &str,
+        node: &Node,
+        quota: Quota,
+        taken: &mut BTreeSet<String>,
+    ) -> TenantSettings {
+        let place = format!("[tenants.{name}]");
+        let mut settings = TenantSettings {
+            hostnames: Vec::new(),
+            quota,
+        };
+        let known: Vec<&str> = ["hostnames", "quota"].to_vec();
+        for (key, value) in self.map(node, &place).unwrap_or_default() {
+            match key.text.as_str() {
+                "hostnames" => settings.hostnames = self.hostnames(value, taken),
+                "quota" => {
+                    let place = format!("[tenants.{name}.quota]");
+                    self.quota_table(value, &place, &mut settings.quota);
+                }
+                _ => self.unknown(key, &place, &known),
+            }
+        }
+        settings
+    }
+
+    fn hostnames(&mut self, node: &Node, taken: &mut BTreeSet<String>) -> Vec<String> {
+        let mut names = Vec::new();
+        for item in self.list(node, "`hostnames`").unwrap_or_default() {
+            let Some(text) = self.text(item, "a name in `hostnames`") else {
+                continue;
+            };
+            let name = text.to_ascii_lowercase();
+            let well_formed = !name.is_empty()
+                && name.split('.').all(|part| {
+                    !part.is_empty()
+                        && part
+                            .chars()
+                            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+                });
+            if !well_formed {
+                self.error(item.at, format!("`{text}` is not a host's name"))
+                    .help("such as clinic.example.org, without scheme, port or path");
+            } else if taken.insert(name.clone()) {
+                names.push(name);
+            } else {
+                self.error(item.at, format!("`{text}` leads to two tenants"))
+                    .help("a name leads to one tenant");
+            }
+        }
+        names
+    }
+
+    fn quota_table(&mut self, node: &Node, place: &str, quota: &mut Quota) {
+        let names: Vec<&str> = QUOTAS.iter().map(|info| info.name).collect();
+        for (key, value) in self.map(node, place).unwrap_or_default() {
+            match QuotaInfo::named(&key.text) {
+                Some(info) => self.quota(info, value, quota),
+                None => self.unknown(key, place, &names),
+            }
+        }
+    }
+
+    fn quota(&mut self, info: &QuotaInfo, node: &Node, quota: &mut Quota) {
+        let Some(amount) = self.amount(info.name, info.unit, node) else {
+            return;
+        };
+        if !info.set(quota, amount) {
+            let [least, most, default] =
+                [info.smallest, info.largest, info.default].map(|amount| info.unit.format(amount));
+            let amount = info.unit.format(amount);
+            self.error(node.at, format!("`{}` cannot be {amount}", info.name))
+                .help(format!(
+                    "from {least} to {most}; without the line it is {default}"
+                ));
+        }
+    }
+
+    /// A size, a duration or a number, as `unit` says.
+    pub(crate) fn amount(&mut self, name: &str, unit: Unit, node: &Node) -> Option<u64> {
+        let amount = match (&node.data, unit) {
+            (Data::Text(text), Unit::Bytes | Unit::Time) => {
+                unit.parse(text).map_err(|error| error.to_string())
+            }
+            (Data::Number(number), Unit::Count) => number
+                .as_u64()
+                .ok_or_else(|| format!("`{number}` is no whole number")),
+            _ => Err(format!("it is {}", node.kind())),
+        };
+        amount
+            .map_err(|why| {
+                self.error(node.at, format!("`{name}` should be {unit}: {why}"));
+            })
+            .ok()
+    }
+}

@@ -1,0 +1,219 @@
+//! The folder of `serve --projects`: each folder in it is a tenant, which is served from when it appears until it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fonio_project::{Problem, Tenants, check_tenant_name, load_tenants};
+use fonio_store::{Store, StoreOptions};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use super::sites::Table;
+use super::{Means, Running, Sites};
+use crate::cli::paint;
+use crate::host::Host;
+use crate::reload;
+
+/// The most tenants of one host: each has a place of its own for a step, a thread that writes and about 1 MiB.
+pub const TENANTS_MAX: usize = 64;
+/// How long the folder must be quiet: copying a project into it takes a while.
+const QUIET: Duration = Duration::from_millis(100);
+/// Where events are lost, the folder is read this often all the same.
+const RESCAN: Duration = Duration::from_secs(30);
+
+/// The tenants of a host.
+pub struct Folder {
+    dir: PathBuf,
+    /// Where each has a folder for what it keeps.
+    data: PathBuf,
+    queue_max: u64,
+    means: Means,
+    sites: Arc<Sites>,
+    running: BTreeMap<String, Running>,
+    settings: Tenants,
+    /// What was said of the folder, so that it is said once.
+    said: BTreeSet<String>,
+}
+
+impl Folder {
+    /// Over `dir`; [`Folder::look`] starts what is in it.
+    pub fn new(
+        dir: PathBuf,
+        data: &Path,
+        queue_max: u64,
+        means: Means,
+        sites: Arc<Sites>,
+    ) -> Folder {
+        Folder {
+            dir,
+            data: data.join("tenants"),
+            queue_max,
+            means,
+            sites,
+            running: BTreeMap::new(),
+            settings: Tenants::default(),
+            said: BTreeSet::new(),
+        }
+    }
+
+    /// Starts tenants that are new, stops those that are gone, and gives all what `tenants.toml` says.
+    pub async fn look(&mut self) {
+        let mut said = BTreeSet::new();
+        let (settings, problems) = load_tenants(&self.dir);
+        match settings {
+            Some(settings) => self.settings = settings,
+            None => self.complain(&mut said, "what it said before counts", &problems),
+        }
+        let names = self.names(&mut said);
+        let gone: Vec<String> = self
+            .running
+            .keys()
+            .filter(|name| !names.contains(*name))
+            .cloned()
+            .collect();
+        for name in gone {
+            if let Some(running) = self.running.remove(&name) {
+                self.publish();
+                running.stop().await;
+                paint::event("tenant", &format!("{name} is gone; what it stored is kept"));
+            }
+        }
+        for name in names {
+            match self.running.get(&name) {
+                Some(running) => {
+                    let quota = self.settings.of(&name).quota;
+                    running.host.ration.change(quota);
+                    running.host.store.store_at_most(Some(quota.stored_bytes));
+                }
+                None => self.start(name, &mut said).await,
+            }
+        }
+        self.publish();
+        self.said = said;
+    }
+
+    fn complain(&self, said: &mut BTreeSet<String>, consequence: &str, problems: &[Problem]) {
+        for problem in problems {
+            let line = problem.to_string();
+            if !self.said.contains(&line) {
+                paint::problem(problem);
+                paint::event("not reloaded", consequence);
+            }
+            said.insert(line);
+        }
+    }
+
+    fn say_once(&self, said: &mut BTreeSet<String>, line: String) {
+        if !self.said.contains(&line) {
+            paint::event("not served", &line);
+        }
+        said.insert(line);
+    }
+
+    /// The folders that can be tenants.
+    fn names(&self, said: &mut BTreeSet<String>) -> Vec<String> {
+        let entries = match std::fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.say_once(said, format!("{}: {error}", self.dir.display()));
+                // A folder that cannot be read now has what it had.
+                return self.running.keys().cloned().collect();
+            }
+        };
+        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+        let mut names: Vec<String> = folders
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        names.sort();
+        names.retain(|name| {
+            check_tenant_name(name)
+                .inspect_err(|why| self.say_once(said, why.clone()))
+                .is_ok()
+        });
+        for left in names.split_off(names.len().min(TENANTS_MAX)) {
+            let line = format!("{left}: a host has {TENANTS_MAX} tenants at most");
+            self.say_once(said, line);
+        }
+        names
+    }
+
+    async fn start(&mut self, name: String, said: &mut BTreeSet<String>) {
+        let settings = self.settings.of(&name);
+        let data = self.data.join(&name);
+        let options = StoreOptions {
+            queue_max: self.queue_max,
+            stored_max: Some(settings.quota.stored_bytes),
+        };
+        let made = fonio_store::make_folder(&self.data).and_then(|()| Store::open(&data, options));
+        let store = match made {
+            Ok(store) => store,
+            Err(error) => return self.say_once(said, format!("{name}: {error}")),
+        };
+        let dir = self.dir.join(&name);
+        let sandbox = Arc::clone(&self.means.sandbox);
+        let host = Arc::new(Host::of_tenant(name.clone(), settings, dir, store, sandbox));
+        let outcome = host.reload().await;
+        reload::report_start(&host, &outcome);
+        let share = self.means.places.of_tenant();
+        let running = Running::begin(host, share, &self.means);
+        self.running.insert(name, running);
+    }
+
+    /// Has the tenants that run found.
+    fn publish(&self) {
+        let mut table = Table::default();
+        for (name, running) in &self.running {
+            for hostname in self.settings.of(name).hostnames {
+                table.hostnames.insert(hostname, Arc::clone(&running.host));
+            }
+            table.hosts.insert(name.clone(), Arc::clone(&running.host));
+        }
+        self.sites.serve(table);
+    }
+
+    /// Looks again whenever the folder changes, and on a hint has all tenants look too, until the sites stop; then stops
+    /// every tenant.
+    pub async fn follow(mut self, mut hints: mpsc::Receiver<()>) {
+        let (changed, mut changes) = mpsc::channel(16);
+        let _watcher = watch(&self.dir, changed);
+        // What came after the first look and before the watch.
+        self.look().await;
+        loop {
+            tokio::select! {
+                Some(()) = changes.recv() => {
+                    while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
+                }
+                Some(()) = hints.recv() => self.running.values().for_each(Running::reload),
+                () = tokio::time::sleep(RESCAN) => {}
+                () = self.sites.stopping() => break,
+            }
+            self.look().await;
+        }
+        // All at once: each may have a step that takes its time.
+        for running in self.running.values() {
+            running.host.stop();
+        }
+        for running in self.running.into_values() {
+            running.stop().await;
+        }
+    }
+}
+
+fn watch(dir: &Path, changed: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let hear = move |event: notify::Result<notify::Event>| {
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            // Full means that a look is due already.
+            let _ = changed.try_send(());
+        }
+    };
+    let watcher = notify::recommended_watcher(hear).and_then(|mut watcher| {
+        watcher.watch(dir, RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    });
+    watcher
+        .inspect_err(|error| tracing::warn!(%error, "the folder of tenants cannot be watched; it is read every {RESCAN:?}"))
+        .ok()
+}
