@@ -131,7 +131,7 @@ pub const QUOTAS: &[QuotaInfo] = &[
         unit: Unit::Bytes,
         default: 10 << 30,
         smallest: 1 << 20,
-        largest: 1 << 50,
+        largest: 16 << 40,
         counts: "What the tenant keeps on disk: messages, runs, logs, dataclips and collections.",
         reached: "Messages are refused with 507, clocks start nothing, and collections take no more; what was accepted runs.",
         get: |quota| quota.stored_bytes,

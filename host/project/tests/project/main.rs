@@ -11,6 +11,7 @@ mod project_problems;
 mod round_trips;
 mod settings_problems;
 mod shape;
+mod tenants;
 mod variants;
 
 use std::collections::BTreeMap;
