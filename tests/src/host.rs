@@ -1,6 +1,6 @@
 //! `fonio serve`, started and stopped as a service manager or a power cut would.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,11 +21,12 @@ pub struct Host {
     child: Child,
     address: SocketAddr,
     said: Said,
+    printed: Said,
     /// How it is started again.
     again: Program,
 }
 
-/// What it has said on standard error so far.
+/// What it has written to one of its streams so far.
 type Said = Arc<Mutex<String>>;
 
 impl Host {
@@ -63,12 +64,18 @@ impl Host {
 
     /// The same with a command line of the test's own; it may not become ready, or speak TLS.
     pub fn guarded_by(project: Project, program: &Program) -> Host {
-        let (child, address, said) = start(&project, program);
+        let Started {
+            child,
+            address,
+            said,
+            printed,
+        } = start(&project, program);
         Host {
             project,
             child,
             address,
             said,
+            printed,
             again: program.clone(),
         }
     }
@@ -244,8 +251,9 @@ impl Host {
     }
 
     fn start_again(&mut self) {
-        let (child, address, said) = start(&self.project, &self.again);
-        (self.child, self.address, self.said) = (child, address, said);
+        let started = start(&self.project, &self.again);
+        (self.child, self.address) = (started.child, started.address);
+        (self.said, self.printed) = (started.said, started.printed);
         self.wait_until_ready();
     }
 
@@ -263,11 +271,42 @@ impl Host {
 
     /// What it has said on standard error so far.
     pub fn said(&self) -> String {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        heard(&self.said)
     }
+
+    /// What it has printed on standard output since it listens.
+    pub fn printed(&self) -> String {
+        heard(&self.printed)
+    }
+
+    /// The runs after the one of this number, once nothing is queued or running, oldest first.
+    #[track_caller]
+    pub(crate) fn runs_since(&self, last: i64) -> Vec<Run> {
+        let mut runs = self.ended_runs();
+        runs.retain(|run| run["id"].as_i64().is_some_and(|id| id > last));
+        runs.iter().rev().map(|run| self.detail(run)).collect()
+    }
+}
+
+fn heard(said: &Said) -> String {
+    said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Keeps the lines of a stream as they come.
+fn hear(stream: impl BufRead + Send + 'static, into: &Said) {
+    let into = Arc::clone(into);
+    thread::spawn(move || {
+        for line in stream.lines().map_while(Result::ok) {
+            *into.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{line}\n");
+        }
+    });
+}
+
+struct Started {
+    child: Child,
+    address: SocketAddr,
+    said: Said,
+    printed: Said,
 }
 
 impl Drop for Host {
@@ -285,30 +324,31 @@ fn usual() -> Program {
 }
 
 /// Starts the program and reads the address from the line it prints once it listens.
-fn start(project: &Project, program: &Program) -> (Child, SocketAddr, Said) {
+fn start(project: &Project, program: &Program) -> Started {
     let mut child = program.start(project.dir());
-    let said = Said::default();
-    let stderr = BufReader::new(child.stderr.take().expect("the pipe was asked for"));
-    let hear = Arc::clone(&said);
-    thread::spawn(move || {
-        for line in stderr.lines().map_while(Result::ok) {
-            *hear.lock().unwrap_or_else(PoisonError::into_inner) += &format!("{line}\n");
-        }
-    });
-    let mut stdout = BufReader::new(child.stdout.take().expect("the pipe was asked for")).lines();
+    let (said, printed) = (Said::default(), Said::default());
+    let stderr = child.stderr.take().expect("the pipe was asked for");
+    hear(BufReader::new(stderr), &said);
+    let mut stdout = BufReader::new(child.stdout.take().expect("the pipe was asked for"));
     // The pipe ends when the program does, so this cannot wait for ever on one that has died.
-    let address = stdout.by_ref().map_while(Result::ok).find_map(|line| {
-        let url = line.strip_prefix("listening on ")?;
-        url.split_once("://")?.1.parse().ok()
-    });
+    let address = stdout
+        .by_ref()
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            let url = line.strip_prefix("listening on ")?;
+            url.split_once("://")?.1.parse().ok()
+        });
     let Some(address) = address else {
         let _ = child.kill();
         let _ = child.wait();
-        panic!(
-            "the host does not listen; it said:\n{}",
-            said.lock().unwrap_or_else(PoisonError::into_inner)
-        );
+        panic!("the host does not listen; it said:\n{}", heard(&said));
     };
-    thread::spawn(move || stdout.for_each(drop));
-    (child, address, said)
+    hear(stdout, &printed);
+    Started {
+        child,
+        address,
+        said,
+        printed,
+    }
 }

@@ -6,13 +6,15 @@
 //! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
 //! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
 //! - [`authoring`]: adaptors made with the compilers and package managers of this machine.
-//! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them.
+//! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them; [`Impostor`]: who shows one all the same.
 //! - [`wait_for`]: the only place that waits, with an end.
+//! - [`Attack`]: a hostile job, and that its host, its neighbour and the secret survive it; [`sinks`]: where a secret could be.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
 //!
 //! The program is `FONIO_BIN`, the guests are in `FONIO_GUESTS`; both default to where `cargo xtask test` puts them.
 
 pub mod authoring;
+mod beside;
 mod client;
 pub mod component;
 mod content;
@@ -21,21 +23,25 @@ mod far_side;
 mod guard;
 mod host;
 mod imports;
+mod impostor;
 mod job;
 mod npm;
 mod places;
 mod program;
 mod project;
 mod runs;
+pub mod sinks;
 mod tls;
 mod wait;
 
+pub use beside::{Attack, SECRET, TIGHT};
 pub use client::{Response, base64, request};
 pub use content::Headers;
 pub use far_side::{Answer, FarSide, Gate, Received};
 pub use guard::{Browser, PASSWORD};
 pub use host::Host;
 pub use imports::Package;
+pub use impostor::Impostor;
 pub use job::{Finished, Job};
 pub use npm::Npm;
 pub use places::{code_cache, code_key, fonio, guest, guests};

@@ -24,6 +24,10 @@ pub struct Limits {
     pub requests: u32,
     /// The body of one HTTP reply, in bytes.
     pub response_bytes: u64,
+    /// The bodies of all HTTP requests together, in bytes.
+    pub sent_bytes: u64,
+    /// The bodies of all HTTP replies together, in bytes.
+    pub received_bytes: u64,
 }
 
 impl Default for Limits {
@@ -36,6 +40,8 @@ impl Default for Limits {
             log_bytes: 0,
             requests: 0,
             response_bytes: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
         };
         for info in LIMITS {
             (info.set)(&mut limits, info.default);
@@ -224,6 +230,28 @@ pub const LIMITS: &[LimitInfo] = &[
         get: |limits| limits.response_bytes,
         set: |limits, amount| limits.response_bytes = amount,
     },
+    LimitInfo {
+        name: "sent",
+        unit: Unit::Bytes,
+        default: 64 * MIB,
+        smallest: 0,
+        largest: 64 * GIB,
+        protects: "The machine's memory and the systems at the far side: the bodies of all requests of a step together.",
+        reached: "the step sent more than it may",
+        get: |limits| limits.sent_bytes,
+        set: |limits, amount| limits.sent_bytes = amount,
+    },
+    LimitInfo {
+        name: "received",
+        unit: Unit::Bytes,
+        default: GIB,
+        smallest: KIB,
+        largest: 64 * GIB,
+        protects: "The network: the bodies of all replies to a step together, as they were sent.",
+        reached: "the step received more than it may",
+        get: |limits| limits.received_bytes,
+        set: |limits, amount| limits.received_bytes = amount,
+    },
 ];
 
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
@@ -248,6 +276,8 @@ mod tests {
             ("log", "1MiB"),
             ("requests", "1000"),
             ("response", "16MiB"),
+            ("sent", "64MiB"),
+            ("received", "1GiB"),
         ];
         assert_eq!(
             shown,

@@ -67,10 +67,40 @@ fn schema(of: &str, json: &str) -> Result<serde_json::Value, AdaptorError> {
         .map_err(|error| AdaptorError::Describe(format!("the schema of {of} is not JSON: {error}")))
 }
 
+/// As much as a package's file may say about it. It is kept while the project is served, and the API shows it.
+const SAID_MAX_BYTES: usize = 4 << 20;
+/// What an operation or a parameter takes beside its texts.
+const ENTRY_BYTES: usize = 128;
+
+/// About what a description takes in memory.
+fn said_bytes(said: &wit::Description) -> usize {
+    let parameter =
+        |one: &wit::Parameter| ENTRY_BYTES + one.name.len() + one.docs.len() + one.schema.len();
+    let operation = |one: &wit::Operation| {
+        let parameters = one.parameters.iter().map(parameter).sum::<usize>();
+        ENTRY_BYTES + one.name.len() + one.docs.len() + parameters
+    };
+    let names = said.answers_to.iter().chain(&said.wants);
+    let texts = [
+        &said.name,
+        &said.version,
+        &said.docs,
+        &said.credential_schema,
+    ];
+    said.operations.iter().map(operation).sum::<usize>()
+        + names.map(|name| ENTRY_BYTES + name.len()).sum::<usize>()
+        + texts.iter().map(|text| text.len()).sum::<usize>()
+}
+
 impl TryFrom<wit::Description> for Description {
     type Error = AdaptorError;
 
     fn try_from(said: wit::Description) -> Result<Description, AdaptorError> {
+        if said_bytes(&said) > SAID_MAX_BYTES {
+            return Err(AdaptorError::Describe(
+                "it says more about itself than the 4 MiB that it may".to_owned(),
+            ));
+        }
         let operations = said
             .operations
             .into_iter()

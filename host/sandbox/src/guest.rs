@@ -15,8 +15,13 @@ use crate::capabilities::log::{Level, Output, StepLog};
 use crate::meter::{Limiter, Meter};
 use crate::package::{PackageState, link_package};
 
-/// Handles a guest may hold at once.
-const HANDLES_MAX: usize = 4096;
+/// Handles a guest may hold at once, besides one for each request that it may send: wasmtime-wasi-http 48 keeps the
+/// options of a request in the table after it was sent. Each request under way takes about
+/// a dozen, and a package may have 64.
+const HANDLES_MAX: usize = 2048;
+/// The headers of one request or reply, as wasmtime counts them, which is about what they take in memory. With 128 KiB, which
+/// is its default, a guest that does nothing but keep headers took 400 MB of the host's memory in its handles.
+const HEADERS_MAX_BYTES: usize = 32 << 10;
 /// Random bytes a guest may ask for in one call.
 const RANDOM_MAX_BYTES: u64 = 64 << 10;
 
@@ -53,7 +58,10 @@ pub(crate) struct AdaptorState {
 impl AdaptorState {
     pub fn new(meter: Arc<Meter>, log: StepLog, hooks: StepHttp) -> AdaptorState {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES_MAX);
+        let requests = usize::try_from(meter.limits().requests).unwrap_or(usize::MAX);
+        table.set_max_capacity(HANDLES_MAX.saturating_add(requests));
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADERS_MAX_BYTES);
         let wasi = WasiCtx::builder()
             .stdout(Output::new(log.clone(), Level::Info))
             .stderr(Output::new(log.clone(), Level::Warn))
@@ -66,7 +74,7 @@ impl AdaptorState {
             limiter: Limiter(meter),
             wasi,
             table,
-            http: WasiHttpCtx::new(),
+            http,
             hooks,
             log,
             collections: StepCollections::default(),

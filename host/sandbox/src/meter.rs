@@ -32,6 +32,8 @@ pub(crate) struct Meter {
     memory_peak: AtomicU64,
     cpu_ns: AtomicU64,
     requests: AtomicU32,
+    sent: AtomicU64,
+    received: AtomicU64,
     hit: Mutex<Option<LimitHit>>,
 }
 
@@ -43,6 +45,8 @@ impl Meter {
             memory_peak: AtomicU64::new(0),
             cpu_ns: AtomicU64::new(0),
             requests: AtomicU32::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
             hit: Mutex::new(None),
         })
     }
@@ -99,6 +103,22 @@ impl Meter {
         Err(self.record("requests"))
     }
 
+    /// Counts a part of a request's body, before it is sent.
+    pub fn count_sent(&self, bytes: usize) -> Result<(), LimitHit> {
+        if added(&self.sent, bytes) <= self.limits.sent_bytes {
+            return Ok(());
+        }
+        Err(self.record("sent"))
+    }
+
+    /// Counts a part of a reply's body, as it came.
+    pub fn count_received(&self, bytes: usize) -> Result<(), LimitHit> {
+        if added(&self.received, bytes) <= self.limits.received_bytes {
+            return Ok(());
+        }
+        Err(self.record("received"))
+    }
+
     fn grow(&self, bytes: u64) -> Result<(), LimitHit> {
         let used = self.memory.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.memory_peak.fetch_max(used, Ordering::Relaxed);
@@ -115,6 +135,12 @@ impl Meter {
         }
         Err(self.record("cpu_time"))
     }
+}
+
+/// The sum with these.
+fn added(sum: &AtomicU64, bytes: usize) -> u64 {
+    let bytes = bytes as u64;
+    sum.fetch_add(bytes, Ordering::Relaxed) + bytes
 }
 
 /// Bytes an element of a table takes in the host.

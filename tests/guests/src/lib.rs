@@ -26,6 +26,8 @@ pub mod bindings {
     });
 }
 
+pub mod asking;
+
 pub use bindings::exports::fonio::operations::operations::{
     Description, Error, Failure, Guest, Operation, Parameter, Reply,
 };
@@ -77,6 +79,15 @@ pub fn data(json: impl Into<String>) -> Result<Reply, Error> {
 /// A JSON string.
 pub fn quoted(text: &str) -> String {
     format!("{text:?}")
+}
+
+/// What a JSON string holds, if it needs no escapes but those of line ends, tabs and nulls.
+pub fn unquoted(json: &str) -> String {
+    json.trim_matches('"')
+        .replace("\\r", "\r")
+        .replace("\\n", "\n")
+        .replace("\\t", "\t")
+        .replace("\\u0000", "\0")
 }
 
 /// The first argument of a call, out of the JSON array of all.

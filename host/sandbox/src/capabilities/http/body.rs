@@ -1,4 +1,5 @@
-//! Reply bodies: unpacked, cut off where they grow beyond the limit or fall silent, and without secrets.
+//! Bodies: those of requests, counted; those of replies, unpacked, cut off where they grow beyond the limit or fall silent,
+//! and without secrets.
 
 use std::future::Future;
 use std::io::Write;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, header};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
@@ -21,12 +22,56 @@ use crate::seal::{Resealed, Seals};
 /// Gzip grows a thousandfold at most, so one such piece becomes 1 MiB before the limit is looked at again.
 const PACKED_PIECE: usize = 1 << 10;
 
+/// A request's body under the step's limits.
+pub(super) struct SentBody<B> {
+    body: B,
+    meter: Arc<Meter>,
+}
+
+impl<B> SentBody<B> {
+    /// Counts what passes.
+    pub fn new(body: B, meter: Arc<Meter>) -> SentBody<B> {
+        SentBody { body, meter }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for SentBody<B> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
+        let bytes = frame
+            .as_ref()
+            .and_then(Frame::data_ref)
+            .map_or(0, Bytes::len);
+        if self.meter.count_sent(bytes).is_err() {
+            let limit = self.meter.limits().sent_bytes;
+            return Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(limit)))));
+        }
+        Poll::Ready(frame.map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// A reply's body under the step's limits.
 pub(super) struct ReplyBody {
     incoming: Incoming,
     unpacker: Option<MultiGzDecoder<Vec<u8>>>,
     resealed: Option<Resealed>,
+    /// As it came, and as the guest gets it: a packed reply that unpacks to nothing ends too.
     received: u64,
+    unpacked: u64,
     meter: Arc<Meter>,
     silence: Duration,
     deadline: Pin<Box<Sleep>>,
@@ -89,6 +134,7 @@ impl ReplyBody {
             unpacker: packed.then(|| MultiGzDecoder::new(Vec::new())),
             resealed,
             received: 0,
+            unpacked: 0,
             meter,
             silence,
             deadline: Box::pin(sleep(silence)),
@@ -96,10 +142,22 @@ impl ReplyBody {
         })
     }
 
-    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+    fn count_received(&mut self, bytes: usize) -> Result<(), Error> {
         self.received += bytes as u64;
+        self.check(self.received)?;
+        self.meter
+            .count_received(bytes)
+            .map_err(|_| Error::HttpResponseBodySize(Some(self.meter.limits().received_bytes)))
+    }
+
+    fn count_unpacked(&mut self, bytes: usize) -> Result<(), Error> {
+        self.unpacked += bytes as u64;
+        self.check(self.unpacked)
+    }
+
+    fn check(&self, bytes: u64) -> Result<(), Error> {
         let limit = self.meter.limits().response_bytes;
-        if self.received <= limit {
+        if bytes <= limit {
             return Ok(());
         }
         self.meter.record("response");
@@ -107,14 +165,14 @@ impl ReplyBody {
     }
 
     fn unpack(&mut self, data: Bytes) -> Result<Bytes, Error> {
+        self.count_received(data.len())?;
         let Some(mut unpacker) = self.unpacker.take() else {
-            self.count(data.len())?;
             return Ok(data);
         };
         let mut unpacked = Vec::new();
         for piece in data.chunks(PACKED_PIECE) {
             unpacker.write_all(piece).map_err(not_gzip)?;
-            self.count(unpacker.get_ref().len())?;
+            self.count_unpacked(unpacker.get_ref().len())?;
             unpacked.append(unpacker.get_mut());
         }
         self.unpacker = Some(unpacker);
@@ -132,7 +190,7 @@ impl ReplyBody {
         let mut rest = Bytes::new();
         if let Some(unpacker) = self.unpacker.take() {
             let last = unpacker.finish().map_err(not_gzip)?;
-            self.count(last.len())?;
+            self.count_unpacked(last.len())?;
             rest = self.settled(last.into());
         }
         if let Some(filter) = &mut self.resealed {

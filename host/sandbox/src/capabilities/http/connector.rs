@@ -115,22 +115,7 @@ async fn connect(grants: &Grants, tls: &TlsConnector, uri: &Uri) -> Result<Strea
         .await
         .map_err(|error| ConnectError::Resolve(host.to_owned(), error))?
         .collect();
-    let granted: Vec<SocketAddr> = resolved
-        .iter()
-        .copied()
-        .filter(|address| grants.permits_address(scheme, host, address.ip(), port))
-        .collect();
-    if granted.is_empty() {
-        let addresses = resolved
-            .iter()
-            .map(|a| a.ip().to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Err(ConnectError::Prohibited {
-            host: host.to_owned(),
-            addresses,
-        });
-    }
+    let granted = granted(grants, (scheme, host, port), &resolved)?;
     let stream = connect_first(&granted).await?;
     // Small requests go out at once: a job waits for each reply.
     let _ = stream.set_nodelay(true);
@@ -144,6 +129,25 @@ async fn connect(grants: &Grants, tls: &TlsConnector, uri: &Uri) -> Result<Strea
         .await
         .map_err(|error| ConnectError::Tls(host.to_owned(), error))?;
     Ok(Stream::Tls(Box::new(tls)))
+}
+
+/// Those of the addresses that a name resolved to, this one time, that may be connected to. What connects gets addresses
+/// and no name, so a name that leads elsewhere a moment later leads nowhere.
+fn granted(
+    grants: &Grants,
+    (scheme, host, port): (&str, &str, u16),
+    resolved: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let permitted = |at: &&SocketAddr| grants.permits_address(scheme, host, at.ip(), port);
+    let granted: Vec<SocketAddr> = resolved.iter().filter(permitted).copied().collect();
+    if !granted.is_empty() {
+        return Ok(granted);
+    }
+    let addresses: Vec<String> = resolved.iter().map(|at| at.ip().to_string()).collect();
+    Err(ConnectError::Prohibited {
+        host: host.to_owned(),
+        addresses: addresses.join(", "),
+    })
 }
 
 /// Tries the addresses in the resolver's order; the last failure is the one to report.
@@ -222,5 +226,61 @@ impl tokio::io::AsyncWrite for Stream {
 impl Connection for Stream {
     fn connected(&self) -> Connected {
         Connected::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(origin: &str) -> Grants {
+        Grants::new([origin.parse().expect("an origin")])
+    }
+
+    /// What of these addresses the name `api.example.org` may lead to.
+    fn led_to(addresses: &[&str]) -> Result<Vec<String>, String> {
+        let resolved: Vec<SocketAddr> = addresses
+            .iter()
+            .map(|ip| SocketAddr::new(ip.parse().expect("an address"), 443))
+            .collect();
+        let to = ("https", "api.example.org", 443);
+        granted(&grants("https://*.example.org"), to, &resolved)
+            .map(|granted| granted.iter().map(|at| at.ip().to_string()).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_granted_name_that_leads_to_the_metadata_service_is_refused() {
+        for address in [
+            "169.254.169.254",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+        ] {
+            let refused = led_to(&[address]).expect_err(address);
+            assert!(refused.contains(address), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_leads_to_public_and_private_addresses_leads_to_the_public_ones_alone() {
+        let led = led_to(&["10.0.0.1", "93.184.215.14", "127.0.0.1", "2606:4700::1111"]);
+        let public = ["93.184.215.14", "2606:4700::1111"].map(str::to_owned);
+        assert_eq!(led, Ok(public.to_vec()));
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_the_second_time_is_judged_the_second_time() {
+        assert!(led_to(&["93.184.215.14"]).is_ok());
+        assert!(led_to(&["127.0.0.1"]).is_err());
+    }
+
+    #[test]
+    fn tls_sessions_are_those_of_one_job_and_no_other() {
+        let connector = || Connector::new(Arc::new(grants("https://api.example.org")));
+        let (one, other) = (connector(), connector());
+        // Tickets are kept in the configuration.
+        assert!(Arc::ptr_eq(one.tls.config(), one.clone().tls.config()));
+        assert!(!Arc::ptr_eq(one.tls.config(), other.tls.config()));
     }
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fonio_project::Grants;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
-use wasmtime_wasi_http::{Error, RequestOptions, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiHttpHooks,
+};
 
 use super::Egress;
-use super::body::{ReplyBody, ask_for_packed, check_announced};
+use super::body::{ReplyBody, SentBody, ask_for_packed, check_announced};
 use super::connector::{ConnectError, origin};
 use crate::capabilities::log::{Level, StepLog};
 use crate::expression::{DENIED, LIMIT};
@@ -231,7 +233,16 @@ fn indent(lines: &str) -> String {
         .join("\n")
 }
 
+/// What stands between two ends of one connection only, beside what wasmtime forbids: it is the host's connection.
+const OF_THE_CONNECTION: [HeaderName; 2] = [header::TE, header::TRAILER];
+
 impl WasiHttpHooks for StepHttp {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name| {
+            OF_THE_CONNECTION.contains(name) || DEFAULT_FORBIDDEN_HEADERS.contains(name)
+        })
+    }
+
     fn send_request(
         &mut self,
         request: Request<Body>,
@@ -267,7 +278,14 @@ async fn send(
     let reply = tokio::time::timeout(first_byte, egress.client.request(request))
         .await
         .map_err(|_| Error::HttpResponseTimeout)?
-        .map_err(|error| explain(&error, method.as_str(), egress, &uri))?;
+        .map_err(|error| explain(&error, method.as_str(), step, &uri))?;
+    if reply.status().is_informational() {
+        return Err(Error::InternalError(Some(format!(
+            "the reply is not valid HTTP: {} is no answer to what was asked",
+            reply.status()
+        )))
+        .into());
+    }
     let (mut parts, incoming) = reply.into_parts();
     check_announced(&incoming, meter).map_err(|error| too_large(error, meter))?;
     let headers = &mut parts.headers;
@@ -290,6 +308,7 @@ impl StepHttp {
     /// The request as it goes out: sealed values opened where they may be, and the host's own headers.
     async fn unsealed(&self, request: Request<Body>) -> Result<Request<Body>, Failed> {
         let (mut parts, body) = request.into_parts();
+        let body = SentBody::new(body, Arc::clone(&self.meter));
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let origin = origin(&uri).ok_or(Error::HttpRequestUriInvalid)?;
         let refused = |refusal: seal::Refusal| {
@@ -300,7 +319,10 @@ impl StepHttp {
         let body = if self.seals.seals() {
             let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
             let kind = kind.as_ref().and_then(|kind| kind.to_str().ok());
-            let whole = body.collect().await?.to_bytes();
+            let whole = body.collect().await;
+            let whole = whole
+                .map_err(|error| too_large(error, &self.meter))?
+                .to_bytes();
             let length = whole.len();
             let whole = self
                 .seals
@@ -315,7 +337,7 @@ impl StepHttp {
                 .map_err(|never| match never {})
                 .boxed_unsync()
         } else {
-            body
+            body.boxed_unsync()
         };
         for field in &opened.unopened {
             let said = self
@@ -339,9 +361,12 @@ impl StepHttp {
 fn explain(
     error: &hyper_util::client::legacy::Error,
     method: &str,
-    egress: &Egress,
+    step: &StepHttp,
     uri: &http::Uri,
 ) -> Failed {
+    if let Some(Error::HttpRequestBodySize(limit)) = source::<Error>(error) {
+        return too_large(Error::HttpRequestBodySize(*limit), &step.meter);
+    }
     let Some(reason) = source::<ConnectError>(error) else {
         return match source::<hyper::Error>(error) {
             Some(error) if error.is_incomplete_message() || error.is_closed() => {
@@ -357,7 +382,7 @@ fn explain(
     let error = match reason {
         ConnectError::Prohibited { addresses, .. } => {
             let sentence = origin(uri).map(|(scheme, host, port)| {
-                refusal(method, egress, scheme, host, port, Some(addresses))
+                refusal(method, &step.egress, scheme, host, port, Some(addresses))
             });
             return Failed {
                 error: Error::DestinationIpProhibited,
@@ -382,13 +407,15 @@ fn explain(
     error.into()
 }
 
-/// A reply over the limit, with the sentence that names it.
+/// A body over a limit, with the sentence that names it.
 fn too_large(error: Error, meter: &Meter) -> Failed {
     let said = match error {
-        Error::HttpResponseBodySize(_) => meter.hit().map(|hit| Said {
-            code: LIMIT,
-            sentence: hit.sentence,
-        }),
+        Error::HttpResponseBodySize(_) | Error::HttpRequestBodySize(_) => {
+            meter.hit().map(|hit| Said {
+                code: LIMIT,
+                sentence: hit.sentence,
+            })
+        }
         _ => None,
     };
     Failed { error, said }
