@@ -1,10 +1,11 @@
 //! The running host: the live project, the store and the sandbox, and what happened to them lately.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
+use fonio_access::Access;
 use fonio_project::{Problem, TenantSettings};
 use fonio_sandbox::Sandbox;
 use fonio_store::Store;
@@ -21,6 +22,8 @@ use crate::tenants::Ration;
 pub struct Host {
     /// The project's directory.
     pub dir: PathBuf,
+    /// The folder of its data.
+    data: PathBuf,
     /// Messages, runs, steps, dataclips, logs.
     pub store: Store,
     /// Where steps run; those of all tenants.
@@ -43,6 +46,8 @@ pub struct Host {
     pub waiting: Semaphore,
     /// Figures for `/metrics`.
     pub figures: Figures,
+    /// Where what steps do is written down before they do it; set before the first one runs.
+    pub access: OnceLock<Access>,
     stop: watch::Sender<bool>,
 }
 
@@ -100,8 +105,8 @@ pub enum Reload {
 
 impl Host {
     /// A host without a project; [`Host::reload`] gives it one.
-    pub fn new(dir: PathBuf, store: Store, sandbox: Arc<Sandbox>) -> Host {
-        Host::with(dir, store, sandbox, None, Ration::unlimited())
+    pub fn new(dir: PathBuf, data: PathBuf, store: Store, sandbox: Arc<Sandbox>) -> Host {
+        Host::with(dir, data, store, sandbox, None, Ration::unlimited())
     }
 
     /// One of several: only what is in its folder is read, and it may use what the operator gives it.
@@ -109,14 +114,23 @@ impl Host {
         name: String,
         settings: TenantSettings,
         dir: PathBuf,
+        data: PathBuf,
         store: Store,
         sandbox: Arc<Sandbox>,
     ) -> Host {
-        Host::with(dir, store, sandbox, Some(name), Ration::of(settings.quota))
+        Host::with(
+            dir,
+            data,
+            store,
+            sandbox,
+            Some(name),
+            Ration::of(settings.quota),
+        )
     }
 
     fn with(
         dir: PathBuf,
+        data: PathBuf,
         store: Store,
         sandbox: Arc<Sandbox>,
         tenant: Option<String>,
@@ -124,6 +138,7 @@ impl Host {
     ) -> Host {
         Host {
             dir,
+            data,
             store,
             sandbox,
             tenant,
@@ -135,6 +150,7 @@ impl Host {
             intake: Intake::default(),
             waiting: Semaphore::new(WAITING_MAX),
             figures: Figures::default(),
+            access: OnceLock::new(),
             stop: watch::Sender::new(false),
         }
     }
@@ -202,7 +218,9 @@ impl Host {
         };
         let old = self.live();
         let names = project.collections.clone();
-        let mut live = Live::load(project, loaded.problems, &self.sandbox, old.as_deref()).await;
+        let (sandbox, old_live) = (&self.sandbox, old.as_deref());
+        let mut live =
+            Live::load_keeping(project, loaded.problems, sandbox, old_live, &self.data).await;
         live.collections = Arc::new(StoredCollections::new(names, self.store.clone()));
         let errors = live
             .problems

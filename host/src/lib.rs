@@ -11,7 +11,8 @@
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
-//!
+//! - [`oauth`]: access tokens that the host gets for credentials; [`ledger`]: what is written down of a step before it
+//!   starts.
 //! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded.
 //!
 //! The model of a project is in `fonio-project`, the queue in `fonio-store`, who may use the host in `fonio-access`, the
@@ -29,7 +30,9 @@ pub mod granted;
 pub mod hardening;
 pub mod host;
 pub mod import;
+pub mod ledger;
 pub mod live;
+pub mod oauth;
 pub mod receiver;
 pub mod reload;
 pub mod repeater;

@@ -4,16 +4,18 @@
 //! reported, and if the old project had a working version of it, that version goes on serving.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use fonio_project::{Job, Limits, Problem, Project, Severity};
-use fonio_sandbox::{Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, Vault};
+use fonio_sandbox::{Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure};
 
 use crate::adaptors::Adaptors;
 use crate::authored::Authored;
 use crate::collections::PassingCollections;
 use crate::flow::Conditions;
-use crate::sealed;
+use crate::oauth::{self, TokensByCredential};
+use crate::sealed::{self, Held};
 
 /// A project that runs.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Live {
     adaptors: Adaptors,
     /// By the job's key.
     jobs: BTreeMap<String, LiveJob>,
+    /// The access tokens that the host gets for its credentials.
+    tokens: TokensByCredential,
     /// Of its edges.
     pub conditions: Conditions,
     /// Those of its jobs: in memory, until a host gives it those of its store.
@@ -42,7 +46,7 @@ pub struct LiveJob {
     /// What a step of it may use up.
     pub limits: Limits,
     /// What `state.configuration` is made from.
-    pub vault: Option<Arc<Vault>>,
+    pub(crate) credential: Option<Arc<Held>>,
 }
 
 /// What a job's code is made from; the same source is not compiled again.
@@ -63,27 +67,53 @@ impl Live {
     /// Loads every adaptor and compiles every job of `project`, taking over from `old` what did not change.
     pub async fn load(
         project: Project,
-        mut problems: Vec<Problem>,
+        problems: Vec<Problem>,
         sandbox: &Sandbox,
         old: Option<&Live>,
     ) -> Live {
+        let data = oauth::usual_data(&project.dir);
+        Live::load_keeping(project, problems, sandbox, old, &data).await
+    }
+
+    /// As [`Live::load`], with `data` for what its credentials get to be kept.
+    pub async fn load_keeping(
+        project: Project,
+        mut problems: Vec<Problem>,
+        sandbox: &Sandbox,
+        old: Option<&Live>,
+        data: &Path,
+    ) -> Live {
         let before = old.map(|old| &old.adaptors);
         let adaptors = Adaptors::load(&project.dir, sandbox, before, &mut problems).await;
-        Live::load_with(project, problems, adaptors, sandbox, old).await
+        Live::load_all((project, problems), adaptors, sandbox, old, data).await
     }
 
     /// As [`Live::load`], with these adaptors in place of the project's own.
     pub async fn load_with(
         project: Project,
-        mut problems: Vec<Problem>,
+        problems: Vec<Problem>,
         adaptors: Adaptors,
         sandbox: &Sandbox,
         old: Option<&Live>,
     ) -> Live {
+        let data = oauth::usual_data(&project.dir);
+        Live::load_all((project, problems), adaptors, sandbox, old, &data).await
+    }
+
+    async fn load_all(
+        (project, mut problems): (Project, Vec<Problem>),
+        adaptors: Adaptors,
+        sandbox: &Sandbox,
+        old: Option<&Live>,
+        data: &Path,
+    ) -> Live {
         let project = Arc::new(project);
+        let before = old.map(|old| (&*old.project, &old.tokens));
+        let tokens = oauth::of_project(&project, before, data);
         let mut loading = Loading {
             project: &project,
             adaptors: &adaptors,
+            tokens: &tokens,
             sandbox,
             problems: &mut problems,
         };
@@ -100,6 +130,7 @@ impl Live {
             problems,
             adaptors,
             jobs,
+            tokens,
             conditions,
             collections: Arc::new(PassingCollections::default()),
         }
@@ -125,6 +156,7 @@ impl Live {
 struct Loading<'l> {
     project: &'l Project,
     adaptors: &'l Adaptors,
+    tokens: &'l TokensByCredential,
     sandbox: &'l Sandbox,
     problems: &'l mut Vec<Problem>,
 }
@@ -151,7 +183,9 @@ impl Loading<'_> {
             .and_then(|state| state.get("configuration")?.as_object());
         let adaptor = self.adaptors.find(&job.adaptor).ok().flatten();
         let adaptor = adaptor.map(|found| found.adaptor.as_ref());
-        let vault = sealed::of_job(self.project.credential_for(job), own, adaptor);
+        let credential = self.project.credential_for(job);
+        let tokens = credential.and_then(|credential| self.tokens.get(&credential.name));
+        let credential = sealed::of_job(credential, own, adaptor, tokens.cloned());
         // A grant may have been taken back: connections made under the old one must not live on.
         let egress = Egress::new(self.project.grants_for(job));
         LiveJob {
@@ -160,7 +194,7 @@ impl Loading<'_> {
             outdated,
             egress,
             limits: self.project.limits_for(job),
-            vault,
+            credential: credential.map(Arc::new),
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::authored::Authored;
 use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
+use crate::ledger::AuditLog;
 use crate::live::Live;
 use crate::state::Input;
 use crate::tenants::{Lanes, Place, Share};
@@ -123,6 +124,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         input,
         given: None,
         time_left: time_left(&live, &claimed),
+        ledger: AuditLog::of_step(host, &live, &claimed),
         listener: None,
     };
     let ended = flow::run(&host.sandbox, &live, step).await;

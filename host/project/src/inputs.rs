@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::report::{Place, Report, Secrecy, count};
 use crate::sizes::format_size;
@@ -59,7 +60,8 @@ impl<'a> Inputs<'a> {
             return Read::Refused;
         }
         let bytes = match read_bounded(&self.dir.join(file)) {
-            Ok(bytes) => bytes,
+            // It may hold secrets.
+            Ok(bytes) => Zeroizing::new(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => return Read::Missing,
             Err(error) => {
                 self.report.error(

@@ -44,6 +44,7 @@ mod sizes;
 mod suggest;
 mod tenants;
 mod tree;
+mod wiped;
 
 use std::path::Path;
 
@@ -65,11 +66,13 @@ pub use problem::{Problem, Severity, printable};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
-    AdaptorSettings, CredentialSettings, CredentialSource, Door, INBOX, Keep, OpenIn, OpenInError,
-    Proof, Retention, Retry, SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings,
+    AdaptorSettings, ClientAuth, CredentialSettings, CredentialSource, Door, INBOX, Keep,
+    OAuthGrant, OAuthSettings, OpenIn, OpenInError, Proof, Retention, Retry, SETTINGS_FILE,
+    Settings, SignatureHash, TriggerAuth, TriggerSettings, is_oauth_field, oauth_field,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
 pub use tenants::{TENANTS_FILE, TenantSettings, Tenants, check_tenant_name, load_tenants};
+pub use wiped::Wiped;
 
 use inputs::Inputs;
 

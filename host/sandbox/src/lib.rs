@@ -44,7 +44,7 @@ mod step;
 
 pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
-pub use capabilities::http::Egress;
+pub use capabilities::http::{Egress, FetchError};
 pub use capabilities::log::{Level, Listener, LogLine};
 pub use code::{CodeError, CodeKey, KeyError, make_code_folder};
 pub use compile::{Shape, compile_guest};
@@ -57,5 +57,5 @@ pub use package::{
     snapshot_package_here,
 };
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use seal::{CredentialSpec, Seals, Vault};
+pub use seal::{CredentialSpec, Refused, Seals, SecretText, Vault};
 pub use step::{FailureKind, StepFailure, StepOutcome, StepRequest, Usage};

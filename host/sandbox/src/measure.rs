@@ -1,16 +1,22 @@
-//! How long a fresh instance takes, for `cargo xtask bench`: the same stores and instances as a step's, without the step.
+//! How long a fresh instance takes, for `cargo xtask bench`: the same stores and instances as a step's, without the step;
+//! and what sealing adds to a request.
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use fonio_project::Limits;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response};
 
 use crate::adaptor::{Code, LiveAdaptor, trap_reason};
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::http::connector::origin;
 use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::expression::RuntimeImports;
 use crate::guest::store;
 use crate::meter::Meter;
+use crate::seal::{Refusal, Resealed, Seals};
 use crate::{Adaptor, FailureKind, Sandbox, StepFailure};
 
 /// What one instance cost.
@@ -78,6 +84,36 @@ impl Sandbox {
                 Ok(timed(started, store))
             }
         }
+    }
+}
+
+impl Seals {
+    /// Opens what `request` has of this credential, as on its way out, and looks through `reply`, as on its way back.
+    ///
+    /// # Errors
+    /// When the request would not be sent, and why.
+    pub fn time(
+        &self,
+        request: Request<Bytes>,
+        reply: Response<Bytes>,
+    ) -> Result<Duration, String> {
+        let (mut parts, body) = request.into_parts();
+        let (mut headers, reply) = (reply.headers().clone(), reply.into_body());
+        let uri = parts.uri.clone();
+        let to = origin(&uri).ok_or("it goes nowhere")?;
+        let refused = |refusal: Refusal| refusal.to_string();
+        let started = Instant::now();
+        let mut opened = self.open(&mut parts, to).map_err(refused)?;
+        let kind = parts.headers.get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok());
+        let sent = self.open_body(kind, body, &mut opened).map_err(refused)?;
+        self.reseal_headers(&mut headers);
+        let mut filter = Resealed::new(self.clone());
+        let mut seen = filter.push(&reply);
+        seen.extend(filter.finish());
+        let took = started.elapsed();
+        drop((parts, sent, headers, seen));
+        Ok(took)
     }
 }
 

@@ -12,7 +12,7 @@ use super::case::{Case, Expected, ExpectedError};
 use super::compare::{Difference, compare};
 use super::far_side::Place;
 use crate::collections::PassingCollections;
-use crate::sealed;
+use crate::sealed::{self, Held};
 
 /// How a case went.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub async fn try_case(
         }
     };
     let far_side = place.serve(script.far_side);
-    let (state, seals) = sealed_state(script.state, &origin, adaptor)?;
+    let (state, seals) = sealed_state(script.state, &origin, adaptor).await?;
     let outcome = sandbox
         .run(StepRequest {
             job: Arc::new(job),
@@ -94,7 +94,7 @@ pub async fn try_case(
 }
 
 /// The state with its `configuration` sealed, as it is when the adaptor is used; it belongs to the scripted server.
-fn sealed_state(
+async fn sealed_state(
     mut state: Map<String, Value>,
     origin: &Origin,
     adaptor: &Adaptor,
@@ -102,14 +102,16 @@ fn sealed_state(
     let mut seals = Seals::default();
     if let Some(Value::Object(body)) = state.get_mut("configuration") {
         let origins = std::slice::from_ref(origin);
-        let vault = sealed::given(
+        let given = sealed::given(
             "configuration",
             std::mem::take(body),
             origins,
             Some(adaptor),
             None,
         );
-        let (minted, configuration) = sealed::mint(Some(Arc::new(vault)))
+        let held = Held::of(&given, Some(adaptor), None);
+        let (minted, configuration) = sealed::mint(Some(&held))
+            .await
             .map_err(|failure| AuthorError::Tool(failure.message))?;
         seals = minted;
         state.extend(configuration.map(|sealed| ("configuration".to_owned(), sealed)));

@@ -187,7 +187,12 @@ impl Ready {
                 };
                 let store = Store::open(&self.data, options).map_err(Failure::failed)?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
-                let host = Arc::new(Host::new(dir.clone(), store, Arc::clone(&sandbox)));
+                let host = Arc::new(Host::new(
+                    dir.clone(),
+                    self.data.clone(),
+                    store,
+                    Arc::clone(&sandbox),
+                ));
                 let outcome = host.reload().await;
                 require_environment(&host)?;
                 let entrance = self.doors.guard(listener(port(&host)).await?, access)?;

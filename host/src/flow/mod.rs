@@ -11,14 +11,13 @@ use std::time::Duration;
 use fonio_project::{
     AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
 };
-use fonio_sandbox::{
-    FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRequest, Usage, Vault,
-};
+use fonio_sandbox::{FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRequest, Usage};
 use fonio_store::{FirstStep, NewRun};
 use serde_json::{Map, Value};
 
+use crate::ledger::{self, Ledger};
 use crate::live::Live;
-use crate::sealed;
+use crate::sealed::{self, Held};
 use crate::state;
 
 pub use conditions::Conditions;
@@ -63,6 +62,8 @@ pub struct Step<'s> {
     pub given: Option<Given<'s>>,
     /// What is left of the run's time, if its workflow has a timeout.
     pub time_left: Option<Duration>,
+    /// Who writes down that it is shown a secret.
+    pub ledger: Option<Arc<dyn Ledger>>,
     /// Who reads what its job writes, while it does.
     pub listener: Option<Arc<dyn Listener>>,
 }
@@ -217,14 +218,17 @@ async fn execute(
         }
         limits.wall_time = left;
     }
-    let vault = match &step.given {
-        None => loaded.vault.clone(),
-        Some(given) => Some(credential(given, loaded.vault.as_deref())),
-    };
-    let (seals, configuration) = match sealed::mint(vault) {
+    let own = loaded.credential.as_deref();
+    let given = step.given.as_ref().map(|given| credential(given, own));
+    let held = given.as_ref().or(own);
+    let (seals, configuration) = match sealed::mint(held).await {
         Ok(minted) => minted,
         Err(failure) => return failed(failure),
     };
+    let revealed = held.and_then(Held::revealed);
+    if let Err(failure) = ledger::write(step.ledger.as_ref(), revealed).await {
+        return failed(failure);
+    }
     let state = state::assemble(&step.input, job, workflow, configuration.as_ref());
     let outcome = sandbox
         .run(StepRequest {
@@ -248,21 +252,24 @@ async fn execute(
 }
 
 /// The job's own credential, over what was given.
-fn credential(given: &Given<'_>, own: Option<&Vault>) -> Arc<Vault> {
-    Arc::new(match own {
+fn credential(given: &Given<'_>, own: Option<&Held>) -> Held {
+    match own {
         Some(own) => {
             let mut origins = origins_of_credential(given.body);
             origins.extend_from_slice(given.origins);
             own.over(given.body, origins)
         }
-        None => sealed::given(
-            "configuration",
-            given.body.clone(),
-            given.origins,
-            None,
-            None,
-        ),
-    })
+        None => {
+            let given = sealed::given(
+                "configuration",
+                given.body.clone(),
+                given.origins,
+                None,
+                None,
+            );
+            Held::of(&given, None, None)
+        }
+    }
 }
 
 fn out_of_time(workflow: &Workflow) -> StepFailure {

@@ -154,7 +154,14 @@ impl Folder {
         };
         let dir = self.dir.join(&name);
         let sandbox = Arc::clone(&self.means.sandbox);
-        let host = Arc::new(Host::of_tenant(name.clone(), settings, dir, store, sandbox));
+        let host = Arc::new(Host::of_tenant(
+            name.clone(),
+            settings,
+            dir,
+            data,
+            store,
+            sandbox,
+        ));
         let outcome = host.reload().await;
         reload::report_start(&host, &outcome);
         let share = self.means.places.of_tenant();

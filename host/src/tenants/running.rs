@@ -35,6 +35,7 @@ pub struct Running {
 impl Running {
     /// Starts to serve a host that has been loaded once.
     pub fn begin(host: Arc<Host>, share: Share, means: &Means) -> Running {
+        host.access.get_or_init(|| means.access.clone());
         // More hints than one are one.
         let (hint, hints) = mpsc::channel(16);
         let tasks = vec![

@@ -4,7 +4,7 @@
 //! measured in one run on one machine, so that ratios hold where figures do not. In the order they run:
 //!
 //! - `accept`: messages accepted per second beside hyper's hello and the durable floor (`servers`), under `load`
-//! - `steps`: fresh instances and whole steps in this process
+//! - `steps`: fresh instances and whole steps in this process, and what `sealing` adds to a request
 //! - `memory`: resident memory idle and after work, and that work from end to end
 //! - `live`: start-up and edit-to-live time
 //! - `packages`: compiling a job, importing a package from npm, and a step on it beside one on the native adaptor
@@ -21,6 +21,7 @@ mod packages;
 mod peers;
 mod process;
 mod report;
+mod sealing;
 mod servers;
 mod steps;
 mod tree;

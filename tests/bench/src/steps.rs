@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::inputs::{self, Job};
 use crate::process::Server;
 use crate::report::{self, Spread, rounded};
+use crate::sealing;
 
 const INSTANCES: usize = 2000;
 const STEPS: usize = 500;
@@ -32,6 +33,7 @@ struct Measured {
     step_trivial_us: Spread,
     step_map100_us: Spread,
     step_post_us: Spread,
+    seal_request_us: Spread,
     /// CPU time of this whole process per step, on average.
     step_cpu_us: StepCpu,
     step_guest_memory_mib: f64,
@@ -78,6 +80,7 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
             step_trivial_us: Spread::of(&trivial.wall_us)?,
             step_map100_us: Spread::of(&map100.wall_us)?,
             step_post_us: Spread::of(&post.wall_us)?,
+            seal_request_us: sealing::measure()?,
             step_cpu_us: StepCpu {
                 trivial: trivial.cpu_us,
                 map100: map100.cpu_us,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 pub(crate) use names::{Names, hyphenated};
 
@@ -15,8 +16,11 @@ use crate::dotenv::Variables;
 use crate::grants::Origin;
 use crate::inputs::{Inputs, Read};
 use crate::report::{Place, Secrecy};
-use crate::settings::{CredentialSettings, CredentialSource, OpenIn, SETTINGS_FILE, Settings};
+use crate::settings::{
+    CredentialSettings, CredentialSource, OAuthSettings, OpenIn, SETTINGS_FILE, Settings,
+};
 use crate::tree::parse_json;
+use crate::wiped::Wiped;
 
 /// Fields in which a credential carries the address of its own system.
 pub(crate) const ADDRESS_FIELDS: &[&str] = &["baseUrl", "hostUrl", "instanceUrl", "apiUrl", "host"];
@@ -42,7 +46,7 @@ pub struct Credential {
     /// What else the project file says of it, for an export: `uuid`…
     pub kept: Map<String, Value>,
     /// What jobs get as `state.configuration`.
-    pub body: Map<String, Value>,
+    pub body: Wiped,
     /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
     pub origins: Vec<Origin>,
     /// Where in a request to those it may stand. Default: headers, and what the adaptor describes.
@@ -51,6 +55,8 @@ pub struct Credential {
     pub plain: Vec<String>,
     /// Whether an adaptor may see the secrets themselves.
     pub reveal: bool,
+    /// How the host gets access tokens for it, if it does.
+    pub oauth: Option<OAuthSettings>,
 }
 
 impl fmt::Debug for Credential {
@@ -203,18 +209,33 @@ fn credential(
                 )),
         }
     }
+    let lacks = wanted
+        .and_then(|wanted| wanted.oauth.as_ref())
+        .filter(|_| !body.body.is_empty())
+        .map(|oauth| oauth.lacks(&body.body));
+    if let Some(lacks) = lacks.filter(|lacks| !lacks.is_empty()) {
+        inputs.report.warning(
+            &body.file,
+            body.at,
+            format!(
+                "no access token can be got for the credential `{name}`: it has no {}",
+                lacks.join(" and no ")
+            ),
+        );
+    }
     Credential {
         name,
         title: None,
         owner: None,
         kept: Map::new(),
-        body: body.body,
+        body: body.body.into(),
         origins,
         open_in: wanted.and_then(|wanted| wanted.open_in.clone()),
         plain: wanted
             .map(|wanted| wanted.plain.clone())
             .unwrap_or_default(),
         reveal: wanted.is_some_and(|wanted| wanted.reveal),
+        oauth: wanted.and_then(|wanted| wanted.oauth.clone()),
     }
 }
 
@@ -260,7 +281,7 @@ fn read_source(
             }
         },
         CredentialSource::Environment(name) => {
-            let Some((text, ..)) = variables.get(name) else {
+            let Some(text) = variables.get(name).map(|(text, ..)| Zeroizing::new(text)) else {
                 inputs
                     .report
                     .error(settings, at, format!("the variable `{name}` is not set"))
@@ -288,7 +309,7 @@ fn read_file(
     named_at: Option<Place>,
 ) -> Option<Map<String, Value>> {
     let text = match inputs.read(file, Secrecy::Secret) {
-        Read::Text(text) => text,
+        Read::Text(text) => Zeroizing::new(text),
         Read::Refused => return None,
         Read::Missing => {
             if let Some(at) = named_at {
@@ -367,11 +388,12 @@ mod tests {
             title: None,
             owner: None,
             kept: Map::new(),
-            body,
+            body: body.into(),
             origins: vec![],
             open_in: None,
             plain: vec![],
             reveal: false,
+            oauth: None,
         };
         let shown = format!("{credential:?}");
         assert!(

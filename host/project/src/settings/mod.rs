@@ -1,5 +1,6 @@
 //! `fonio.toml`: grants, limits and where credentials come from. Every key is optional; none that is wrong is passed over.
 
+mod oauth;
 mod read;
 mod triggers;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use oauth::{ClientAuth, OAuthGrant, OAuthSettings, is_oauth_field, oauth_field};
 pub(crate) use read::read;
 pub(crate) use triggers::settle as settle_triggers;
 pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
@@ -92,6 +94,8 @@ pub struct CredentialSettings {
     pub plain: Vec<String>,
     /// `reveal`: whether an adaptor may see the secrets themselves, to sign with them. Default: no.
     pub reveal: bool,
+    /// `oauth`: the host gets access tokens for it. Default: it does not.
+    pub oauth: Option<OAuthSettings>,
     pub(crate) at: Place,
     pub(crate) from_at: Place,
 }

@@ -204,6 +204,7 @@ impl Reading<'_> {
             open_in: None,
             plain: Vec::new(),
             reveal: false,
+            oauth: None,
             at: name.at,
             from_at: name.at,
         };
@@ -214,10 +215,11 @@ impl Reading<'_> {
                 "open_in" => read.open_in = Some(self.open_in(value)),
                 "plain" => read.plain = self.texts(value, "`plain`"),
                 "reveal" => read.reveal = self.bool(value, "`reveal`").unwrap_or_default(),
+                "oauth" => read.oauth = self.oauth(value),
                 _ => self.unknown(
                     key,
                     &place,
-                    &["from", "hosts", "open_in", "plain", "reveal"],
+                    &["from", "hosts", "open_in", "plain", "reveal", "oauth"],
                 ),
             }
         }

@@ -288,7 +288,7 @@ fn values_of_a_credential_keep_the_kind_that_yaml_1_2_gives_them() {
     let project = Fixture::new(&format!("{WORKING}credentials: {{ c: {{ a: yes, b: true, c: 12, d: 1.5, e: '12', f: ~, g: [on], h: 2020-01-01 }} }}\n")).project();
     let expected = json!({"a": "yes", "b": true, "c": 12, "d": 1.5, "e": "12", "f": null, "g": ["on"], "h": "2020-01-01"});
     assert_eq!(
-        serde_json::Value::Object(project.credentials["c"].body.clone()),
+        serde_json::Value::Object((*project.credentials["c"].body).clone()),
         expected
     );
 }

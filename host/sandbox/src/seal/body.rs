@@ -156,6 +156,7 @@ mod tests {
         let mut state = Opened {
             bound: true,
             unopened: vec![],
+            carries: false,
         };
         let result = seals.open_body(Some(kind), Bytes::from(body), &mut state);
         result

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::forms::forms;
 use super::placeholder;
-use super::vault::{SECRET_MIN_BYTES, Seals};
+use super::vault::{SECRET_MIN_BYTES, Seals, Vault};
 
 /// Every form of every secret of a credential, to look for in one pass.
 #[derive(Default)]
@@ -123,16 +123,32 @@ impl Resealed {
     }
 }
 
-impl Seals {
+impl Vault {
     /// `text` with each secret of the credential, in any of its forms, as `[sealed FIELD]`.
-    pub(crate) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let shown = |secret: usize| self.shown(secret);
         let bytes = text.as_bytes();
-        match self.vault.needles.replace(bytes, bytes.len(), shown) {
+        match self.needles.replace(bytes, bytes.len(), shown) {
             // Forms are text, and so is what is put in their place.
             Some((redacted, _)) => Cow::Owned(String::from_utf8_lossy(&redacted).into_owned()),
             None => Cow::Borrowed(text),
         }
+    }
+
+    fn shown(&self, secret: usize) -> Cow<'_, str> {
+        let field = self.secrets.get(secret);
+        // A field's name is the user's, and this stands in JSON texts.
+        let named = field.map_or("", |secret| &secret.field);
+        let plain = |c: char| c.is_alphanumeric() || "._-[]".contains(c);
+        let named: String = named.chars().filter(|c| plain(*c)).collect();
+        Cow::Owned(format!("[sealed {named}]"))
+    }
+}
+
+impl Seals {
+    /// [`Vault::redact`], of the step's credential.
+    pub(crate) fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.vault.redact(text)
     }
 
     /// For what people read: placeholders are named, too.
@@ -143,7 +159,7 @@ impl Seals {
         for range in placeholder::find(redacted.as_bytes()) {
             named.push_str(&redacted[done..range.start]);
             match self.by_placeholder.get(&redacted[range.clone()]) {
-                Some(secret) => named.push_str(&self.shown(*secret)),
+                Some(secret) => named.push_str(&self.vault.shown(*secret)),
                 None => named.push_str("[sealed]"),
             }
             done = range.end;
@@ -204,15 +220,6 @@ impl Seals {
                 .map(|(key, value)| (self.redact(&key).into_owned(), value))
                 .collect();
         }
-    }
-
-    fn shown(&self, secret: usize) -> Cow<'_, str> {
-        let field = self.vault.secrets.get(secret);
-        // A field's name is the user's, and this stands in JSON texts.
-        let named = field.map_or("", |secret| &secret.field);
-        let plain = |c: char| c.is_alphanumeric() || "._-[]".contains(c);
-        let named: String = named.chars().filter(|c| plain(*c)).collect();
-        Cow::Owned(format!("[sealed {named}]"))
     }
 }
 

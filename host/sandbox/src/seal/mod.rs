@@ -19,9 +19,13 @@ mod body;
 mod filter;
 mod forms;
 mod placeholder;
+#[cfg(test)]
+mod property;
 mod request;
+mod secret;
 mod vault;
 
 pub(crate) use filter::Resealed;
 pub(crate) use request::Refusal;
-pub use vault::{CredentialSpec, Seals, Vault};
+pub use secret::SecretText;
+pub use vault::{CredentialSpec, Refused, Seals, Vault};

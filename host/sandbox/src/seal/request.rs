@@ -35,9 +35,6 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The last secret that a text carried, and the text as it goes out.
-type OpenedText<'a> = (&'a Secret, Zeroizing<Vec<u8>>);
-
 /// Why a request with sealed values is not sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -73,6 +70,9 @@ pub(crate) enum Refusal {
     Header { credential: String, field: String },
 }
 
+/// A text whose placeholders are opened, and the last of the secrets in it; nothing if there was none to open.
+pub(super) type Found<'s> = Option<(&'s Secret, Zeroizing<Vec<u8>>)>;
+
 /// What became of a request's sealed values.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
@@ -80,6 +80,8 @@ pub(crate) struct Opened {
     pub bound: bool,
     /// Fields whose placeholders went out as they are, because the credential does not belong there.
     pub unopened: Vec<String>,
+    /// Whether a secret went with it.
+    pub carries: bool,
 }
 
 impl Seals {
@@ -93,6 +95,7 @@ impl Seals {
         let mut opened = Opened {
             bound: bound.permits(scheme, host, port),
             unopened: Vec::new(),
+            carries: false,
         };
         for (name, value) in &mut parts.headers {
             self.open_header(name, value, &mut opened)?;
@@ -233,7 +236,7 @@ impl Seals {
         text: &[u8],
         opened: &mut Opened,
         written: impl Fn(&str) -> String,
-    ) -> Result<Option<OpenedText<'_>>, Refusal> {
+    ) -> Result<Found<'_>, Refusal> {
         let mut result = None;
         let mut done = 0;
         for range in placeholder::find(text) {
@@ -246,6 +249,7 @@ impl Seals {
             }
             let (last, replaced) =
                 result.get_or_insert_with(|| (secret, Zeroizing::new(Vec::new())));
+            opened.carries = true;
             *last = secret;
             replaced.extend_from_slice(&text[done..range.start]);
             replaced.extend_from_slice(Zeroizing::new(written(&secret.value)).as_bytes());

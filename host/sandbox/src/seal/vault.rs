@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::filter::Needles;
 use super::placeholder;
+use super::secret::SecretText;
 
 /// Fields that say who asks and of what, and not the word that opens it. Lower case, without `_` and `-`. Jobs build
 /// requests from them, so they are given as they are.
@@ -54,6 +55,17 @@ pub struct CredentialSpec {
     pub plain: Vec<String>,
     /// Guests get the secrets themselves.
     pub reveal: bool,
+    /// Secrets that only the host uses, each with the name of its field: no guest gets them, not even sealed or when
+    /// the others are revealed, but they are looked for in all that comes back.
+    pub hidden: Vec<(String, SecretText)>,
+    /// Who hears that one of its systems did not take it.
+    pub refused: Option<Arc<dyn Refused>>,
+}
+
+/// Hears that a system of a credential answered 401 to a request with its secrets.
+pub trait Refused: fmt::Debug + Send + Sync {
+    /// It does not count any more.
+    fn refused(&self);
 }
 
 /// A credential, its secrets apart from the rest. Made when the project is loaded.
@@ -69,8 +81,8 @@ pub struct Vault {
 pub(super) struct Secret {
     /// As people name it: `password`, `oauth.client_secret`.
     pub field: String,
-    /// In the credential.
-    pointer: String,
+    /// In the credential; nothing for a hidden one.
+    pointer: Option<String>,
     pub value: Zeroizing<String>,
 }
 
@@ -92,6 +104,11 @@ impl Vault {
         if let Value::Object(fields) = &mut template {
             take_secrets(fields, &spec.plain, ("", ""), &mut secrets);
         }
+        secrets.extend(spec.hidden.iter().map(|(field, text)| Secret {
+            field: field.clone(),
+            pointer: None,
+            value: text.own(),
+        }));
         let needles = Needles::new(secrets.iter().map(|secret| secret.value.as_str()));
         Vault {
             spec,
@@ -106,12 +123,31 @@ impl Vault {
         let mut spec = self.spec.clone();
         spec.origins.extend(origins);
         let mut body = below.clone();
-        if let Value::Object(own) =
-            filled(self.template.clone(), &self.secrets, |secret| &secret.value)
-        {
-            body.extend(own);
-        }
+        body.extend(self.body());
         Vault::new(spec, body)
+    }
+
+    /// This credential with `fields` over its own, more hidden secrets, and somebody to hear that it was not taken.
+    pub fn with(
+        &self,
+        fields: Map<String, Value>,
+        hidden: Vec<(String, SecretText)>,
+        refused: Arc<dyn Refused>,
+    ) -> Vault {
+        let mut spec = self.spec.clone();
+        spec.hidden.extend(hidden);
+        spec.refused = Some(refused);
+        let mut body = self.body();
+        body.extend(fields);
+        Vault::new(spec, body)
+    }
+
+    /// Everything but what is hidden, with the secrets in their places.
+    fn body(&self) -> Map<String, Value> {
+        match filled(self.template.clone(), &self.secrets, |secret| &secret.value) {
+            Value::Object(body) => body,
+            _ => Map::new(),
+        }
     }
 
     /// Its name in the project.
@@ -142,8 +178,11 @@ fn filled<'t>(
     mut with: impl FnMut(&'t Secret) -> &'t String,
 ) -> Value {
     for secret in secrets {
-        if let Some(field) = template.pointer_mut(&secret.pointer) {
-            *field = Value::String(with(secret).to_owned());
+        // Asked for in any case: placeholders are counted off.
+        let text = with(secret);
+        let pointer = secret.pointer.as_deref();
+        if let Some(field) = pointer.and_then(|pointer| template.pointer_mut(pointer)) {
+            *field = Value::String(text.to_owned());
         }
     }
     template
@@ -176,7 +215,7 @@ fn take_secret(
         Value::String(text) if !text.is_empty() => secrets.push(Secret {
             value: Zeroizing::new(std::mem::take(text)),
             field,
-            pointer,
+            pointer: Some(pointer),
         }),
         Value::Object(fields) => take_secrets(fields, plain, (&pointer, &field), secrets),
         Value::Array(items) => {
@@ -229,7 +268,11 @@ impl Seals {
         let placeholders: Vec<String> = (0..sealed)
             .map(|_| placeholder::mint())
             .collect::<Result<_, _>>()?;
-        let by_placeholder = placeholders.iter().cloned().zip(0..).collect();
+        // One for a hidden secret stands for it in a reply, and opens nothing.
+        let given = placeholders.iter().cloned().zip(0..);
+        let by_placeholder = given
+            .filter(|(_, secret): &(String, usize)| vault.secrets[*secret].pointer.is_some())
+            .collect();
         Ok(Seals {
             vault,
             placeholders: placeholders.into(),
@@ -243,6 +286,13 @@ impl Seals {
         filled(self.vault.template.clone(), &self.vault.secrets, |secret| {
             placeholders.next().unwrap_or(&secret.value)
         })
+    }
+
+    /// A system of the credential did not take it.
+    pub(crate) fn were_refused(&self) {
+        if let Some(refused) = &self.vault.spec.refused {
+            refused.refused();
+        }
     }
 
     /// Whether guests of this step have placeholders.
@@ -269,6 +319,7 @@ pub(super) mod tests {
             open_in,
             plain: vec!["colour".into()],
             reveal,
+            ..CredentialSpec::default()
         };
         Seals::mint(Arc::new(Vault::new(spec, body))).expect("random bytes")
     }
@@ -305,6 +356,34 @@ pub(super) mod tests {
             assert!(!seen.contains(secret), "{seen}");
         }
         assert!(!format!("{seals:?}").contains("hush"));
+    }
+
+    #[test]
+    fn what_is_hidden_is_in_no_configuration_and_opens_nothing() {
+        for reveal in [false, true] {
+            let hidden = SecretText::new("hidden-hush".into());
+            let spec = CredentialSpec {
+                hidden: vec![("client_secret".into(), hidden)],
+                reveal,
+                ..CredentialSpec::default()
+            };
+            let Value::Object(body) = json!({"access_token": "token-hush"}) else {
+                return;
+            };
+            let vault = Arc::new(Vault::new(spec, body));
+            let seals = Seals::mint(Arc::clone(&vault)).expect("random bytes");
+            let seen = seals.configuration();
+            assert_eq!(seen.as_object().map(Map::len), Some(1), "{seen}");
+            assert_eq!(
+                seals.redact("a hidden-hush b"),
+                "a [sealed client_secret] b"
+            );
+            for placeholder in seals.placeholders.iter() {
+                let is_given = seen["access_token"] == json!(placeholder);
+                assert_eq!(seals.secret(placeholder.as_bytes()).is_ok(), is_given);
+            }
+            assert!(!format!("{vault:?} {:?}", vault.spec).contains("hush"));
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn apply(
                 path.display()
             )));
         };
-        credential.body = body.clone();
+        credential.body = body.clone().into();
         credential.origins.extend(origins_of_credential(body));
         let lacked = format!("the credential `{}` has no values", credential.name);
         problems.retain(|problem| problem.is_error() || !problem.message.starts_with(&lacked));

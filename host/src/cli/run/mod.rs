@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use fonio_project::{Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings};
+use fonio_project::{
+    Credential, Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings,
+};
 use fonio_sandbox::{
     Adaptor, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome, StepRequest,
-    Vault,
 };
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,8 @@ use crate::bring::{holds_project, word};
 use crate::collections::PassingCollections;
 use crate::host::{load_project, load_project_file};
 use crate::live::Live;
-use crate::sealed;
+use crate::oauth;
+use crate::sealed::{self, Held};
 
 /// Runs one job or workflow, here and now, in the sandbox that `serve` uses.
 ///
@@ -73,12 +75,22 @@ struct Prepared {
     grants: Grants,
     limits: Limits,
     /// Of the project.
-    vault: Option<Arc<Vault>>,
+    credential: Option<Arc<Held>>,
     adaptor: Option<Arc<Adaptor>>,
     settings: Settings,
+    /// Where fonio.toml is.
+    dir: PathBuf,
 }
 
 impl Prepared {
+    /// A credential that was given for this run, with access tokens if the settings say where they come from.
+    fn held(&self, given: &Credential) -> Held {
+        let data = oauth::usual_data(&self.dir);
+        let tokens = given.oauth.as_ref();
+        let tokens = tokens.map(|wanted| oauth::tokens(given, wanted, &self.settings, &data));
+        Held::of(given, self.adaptor.as_deref(), tokens)
+    }
+
     /// Where in its file the job failed, if that is known.
     fn place(&self, failure: &StepFailure) -> String {
         let Some((line, column)) = failure.position else {
@@ -109,7 +121,7 @@ impl Run {
             None => self.prepare_file(&sandbox, Path::new(".")).await?,
         };
         let mut grants = prepared.grants.clone().and(allowed.clone());
-        let mut vault = prepared.vault.clone();
+        let mut held = prepared.credential.clone();
         if let Some(given) = self.given_credential(&state)? {
             let name = self.credential_name();
             let given = sealed::given(
@@ -119,11 +131,12 @@ impl Run {
                 prepared.adaptor.as_deref(),
                 Some(&prepared.settings),
             );
-            grants = grants.and(given.origins().to_vec());
-            vault = Some(Arc::new(given));
+            grants = grants.and(given.origins.clone());
+            held = Some(Arc::new(prepared.held(&given)));
         }
+        let minted = sealed::mint(held.as_deref()).await;
         let (seals, configuration) =
-            sealed::mint(vault).map_err(|failure| Failure(Exit::NotLoaded, failure.message))?;
+            minted.map_err(|failure| Failure(Exit::of_step(&failure), failure.message))?;
         let mut state = state;
         state["configuration"] = configuration.unwrap_or_default();
         let request = StepRequest {
@@ -204,9 +217,10 @@ impl Run {
             code,
             grants: live.project.grants_for(&job),
             limits: live_job.limits,
-            vault: live_job.vault.clone(),
+            credential: live_job.credential.clone(),
             adaptor: None,
             settings: live.project.settings.clone(),
+            dir: live.project.dir.clone(),
         })
     }
 
@@ -255,9 +269,10 @@ impl Run {
             code: Arc::new(code),
             grants,
             limits: settings.limits,
-            vault: None,
+            credential: None,
             adaptor,
             settings,
+            dir: dir.to_path_buf(),
         })
     }
 

@@ -155,6 +155,7 @@ impl Walk<'_> {
             input: Input::State(input),
             given: self.given,
             time_left: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
+            ledger: None,
             listener: Some(watch.listener()),
         };
         let Some(job) = self.live.project.job(key) else {

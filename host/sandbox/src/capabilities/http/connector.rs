@@ -77,7 +77,7 @@ impl Connector {
 }
 
 /// Scheme, host (without brackets) and port of an absolute `http` or `https` address.
-pub(super) fn origin(uri: &Uri) -> Option<(&str, &str, u16)> {
+pub(crate) fn origin(uri: &Uri) -> Option<(&str, &str, u16)> {
     let scheme = uri.scheme_str()?;
     let default = match scheme {
         "http" => 80,

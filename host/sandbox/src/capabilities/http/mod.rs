@@ -8,12 +8,15 @@
 //!
 //! - [`egress`]: what a project keeps: its grants and its connections.
 //! - [`connector`]: from a name to a connected, and if https encrypted, stream.
+//! - [`fetch`]: requests of the host itself, by the same way.
 //! - [`step`]: what a step keeps: the hooks that `wasi:http` calls.
 //! - [`body`]: reply bodies, with their size and time limits.
 
 pub mod body;
 pub mod connector;
 pub mod egress;
+pub mod fetch;
 pub mod step;
 
 pub use egress::Egress;
+pub use fetch::FetchError;

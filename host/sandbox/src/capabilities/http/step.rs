@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fonio_project::Grants;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use wasmtime_wasi_http::{
@@ -274,7 +274,7 @@ async fn send(
         .map_or(SILENCE, |asked| asked.min(SILENCE));
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let request = step.unsealed(request).await?;
+    let (request, carries) = step.unsealed(request).await?;
     let reply = tokio::time::timeout(first_byte, egress.client.request(request))
         .await
         .map_err(|_| Error::HttpResponseTimeout)?
@@ -287,6 +287,9 @@ async fn send(
         .into());
     }
     let (mut parts, incoming) = reply.into_parts();
+    if carries && parts.status == StatusCode::UNAUTHORIZED {
+        step.seals.were_refused();
+    }
     check_announced(&incoming, meter).map_err(|error| too_large(error, meter))?;
     let headers = &mut parts.headers;
     step.seals.reseal_headers(headers);
@@ -305,8 +308,9 @@ async fn send(
 }
 
 impl StepHttp {
-    /// The request as it goes out: sealed values opened where they may be, and the host's own headers.
-    async fn unsealed(&self, request: Request<Body>) -> Result<Request<Body>, Failed> {
+    /// The request as it goes out: sealed values opened where they may be, and the host's own headers. And whether it
+    /// carries a secret; of a revealed one, which can be anywhere in it, whether it goes to where that belongs.
+    async fn unsealed(&self, request: Request<Body>) -> Result<(Request<Body>, bool), Failed> {
         let (mut parts, body) = request.into_parts();
         let body = SentBody::new(body, Arc::clone(&self.meter));
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
@@ -353,7 +357,8 @@ impl StepHttp {
                 "fonio/",
                 env!("CARGO_PKG_VERSION")
             )));
-        Ok(Request::from_parts(parts, body))
+        let carries = opened.carries || (opened.bound && !self.seals.seals());
+        Ok((Request::from_parts(parts, body), carries))
     }
 }
 
@@ -422,7 +427,7 @@ fn too_large(error: Error, meter: &Meter) -> Failed {
 }
 
 /// Looks down the chain of causes.
-fn source<'e, E: std::error::Error + 'static>(
+pub(super) fn source<'e, E: std::error::Error + 'static>(
     error: &'e (dyn std::error::Error + 'static),
 ) -> Option<&'e E> {
     let mut cause = Some(error);
