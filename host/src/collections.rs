@@ -1,8 +1,10 @@
-//! The collections of a project: in the store while it is served, and in memory for `fonio run`.
+//! The collections of a project: in the store while it is served, and in memory for `fonio run`; to each job those that it
+//! is granted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fonio_project::{Access, JobCollections};
 use fonio_sandbox::{Collections, CollectionsError, Later, Page, Query};
 use fonio_store::{Item, ItemFilter, Store, StoreError};
 
@@ -173,5 +175,72 @@ impl Collections for PassingCollections {
             items.retain(|key, _| !keys.contains(key));
         }
         Box::pin(async move { Ok(keys) })
+    }
+}
+
+/// The same collections, as far as a job may have them.
+pub fn granted(all: &Arc<dyn Collections>, grants: JobCollections) -> Arc<dyn Collections> {
+    let all = Arc::clone(all);
+    Arc::new(GrantedCollections { all, grants })
+}
+
+/// What a job is granted of a project's collections.
+#[derive(Debug)]
+struct GrantedCollections {
+    all: Arc<dyn Collections>,
+    grants: JobCollections,
+}
+
+impl GrantedCollections {
+    /// Before anything is looked up: what is not granted is not told to be there either.
+    fn check(&self, collection: &str, wanted: Access) -> Result<(), CollectionsError> {
+        if self.grants.grants.on(collection) >= wanted {
+            return Ok(());
+        }
+        let act = if wanted == Access::Read {
+            "read from"
+        } else {
+            "write to"
+        };
+        Err(CollectionsError::Denied(format!(
+            "this job is not granted to {act} the collection {collection}; to allow it, write into fonio.toml:\n{}",
+            self.grants.line_to_allow(collection, wanted)
+        )))
+    }
+}
+
+impl Collections for GrantedCollections {
+    fn get<'a>(&'a self, collection: &'a str, key: &'a str) -> Later<'a, Option<String>> {
+        match self.check(collection, Access::Read) {
+            Ok(()) => self.all.get(collection, key),
+            Err(denied) => Box::pin(async { Err(denied) }),
+        }
+    }
+
+    fn list<'a>(
+        &'a self,
+        collection: &'a str,
+        query: Query,
+        limit: usize,
+        cursor: Option<String>,
+    ) -> Later<'a, Page> {
+        match self.check(collection, Access::Read) {
+            Ok(()) => self.all.list(collection, query, limit, cursor),
+            Err(denied) => Box::pin(async { Err(denied) }),
+        }
+    }
+
+    fn set<'a>(&'a self, collection: &'a str, items: Vec<(String, String)>) -> Later<'a, ()> {
+        match self.check(collection, Access::Write) {
+            Ok(()) => self.all.set(collection, items),
+            Err(denied) => Box::pin(async { Err(denied) }),
+        }
+    }
+
+    fn remove<'a>(&'a self, collection: &'a str, query: Query) -> Later<'a, Vec<String>> {
+        match self.check(collection, Access::Write) {
+            Ok(()) => self.all.remove(collection, query),
+            Err(denied) => Box::pin(async { Err(denied) }),
+        }
     }
 }

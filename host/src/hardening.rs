@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fonio_project::{CredentialSource, Problem, Settings};
+use fonio_project::{AGE_KEY_FILE, CredentialSource, Problem, Settings};
 use fonio_sandbox::confine::{self, Part, Reach, Work};
 
 /// What names are resolved by, certificates and time zones found by, and libraries loaded from. Folders, because these
@@ -85,7 +85,8 @@ fn reach_of(project: &Path, home: Option<&Path>) -> Vec<PathBuf> {
         }
     }
     let (settings, _) = fonio_project::load_settings(project);
-    for file in settings.iter().flat_map(credential_files) {
+    let files = settings.iter();
+    for file in files.flat_map(|settings| credential_files(project, settings)) {
         outside.follow(&project.join(&file));
         outside.add(&project.join(file));
     }
@@ -94,12 +95,29 @@ fn reach_of(project: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     reach
 }
 
-fn credential_files(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+/// What credentials are read from besides `credentials/`, and the key of those that are encrypted.
+fn credential_files(project: &Path, settings: &Settings) -> Vec<PathBuf> {
+    let mut encrypted = false;
     let sources = settings.credentials.values();
-    sources.filter_map(|credential| match &credential.from {
-        Some(CredentialSource::File(path)) => Some(path.clone()),
-        _ => None,
-    })
+    let mut files: Vec<PathBuf> = sources
+        .filter_map(|credential| match &credential.from {
+            Some(CredentialSource::File(path)) => Some(path.clone()),
+            Some(CredentialSource::Age(path)) => {
+                encrypted = true;
+                Some(path.clone())
+            }
+            Some(CredentialSource::Environment(_) | CredentialSource::Systemd(_)) | None => None,
+        })
+        .collect();
+    if encrypted {
+        let variables = [project, Path::new(".")].map(fonio_project::load_variables);
+        let own = std::env::var(AGE_KEY_FILE).ok();
+        let set = variables
+            .iter()
+            .filter_map(|set| set.get(AGE_KEY_FILE).cloned());
+        files.extend(own.into_iter().chain(set).map(PathBuf::from));
+    }
+    files
 }
 
 fn real(path: &Path) -> PathBuf {

@@ -13,7 +13,8 @@
 //!   with.
 //! - [`oauth`]: access tokens that the host gets for credentials; [`ledger`]: what is written down of a step before it
 //!   starts.
-//! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded.
+//! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded, and
+//!   `wants`: for which jobs.
 //!
 //! The model of a project is in `fonio-project`, the queue in `fonio-store`, who may use the host in `fonio-access`, the
 //! steps' sandbox in `fonio-sandbox`; none of the four knows another's business.
@@ -43,4 +44,5 @@ pub mod state;
 pub mod tenants;
 pub mod trust;
 mod versions;
+mod wants;
 mod wasm_file;

@@ -16,6 +16,7 @@ use crate::collections::PassingCollections;
 use crate::flow::Conditions;
 use crate::oauth::{self, TokensByCredential};
 use crate::sealed::{self, Held};
+use crate::wants;
 
 /// A project that runs.
 #[derive(Debug)]
@@ -163,7 +164,11 @@ struct Loading<'l> {
 
 impl Loading<'_> {
     async fn job(&mut self, job: &Job, before: Option<&LiveJob>) -> LiveJob {
-        let (source, code) = self.compile(job, before).await;
+        let refused = wants::refusal(self.adaptors, self.project, job);
+        let (source, code) = match &refused {
+            Some(refusal) => self.refuse(job, refusal),
+            None => self.compile(job, before).await,
+        };
         let (source, code, outdated) = match (&code, before) {
             (
                 Err(_),
@@ -172,7 +177,7 @@ impl Loading<'_> {
                     code: Ok(working),
                     ..
                 }),
-            ) if self.adaptors.have(old.adaptor.as_ref()) => {
+            ) if refused.is_none() && self.adaptors.have(old.adaptor.as_ref()) => {
                 (old.clone(), Ok(Arc::clone(working)), true)
             }
             _ => (source, code, false),
@@ -198,6 +203,27 @@ impl Loading<'_> {
         }
     }
 
+    /// A job that is not loaded, for this reason and with this to do about it.
+    fn refuse(
+        &mut self,
+        job: &Job,
+        (message, help): &(String, String),
+    ) -> (Source, Result<Arc<CompiledJob>, StepFailure>) {
+        let said = format!("{message}\n  = {help}");
+        let failure = StepFailure::new(FailureKind::Load, "LoadError", said);
+        self.problems
+            .push(at_job(job, message.clone(), help.clone()));
+        let expression = Authored::new(job, self.project.workflow_of(job)).source();
+        let adaptor = None;
+        (
+            Source {
+                expression,
+                adaptor,
+            },
+            Err(failure),
+        )
+    }
+
     async fn compile(
         &mut self,
         job: &Job,
@@ -207,21 +233,7 @@ impl Loading<'_> {
         let expression = authored.source();
         let found = match self.adaptors.find(&job.adaptor) {
             Ok(found) => found,
-            Err((message, help)) => {
-                let failure = StepFailure::new(
-                    FailureKind::Load,
-                    "LoadError",
-                    format!("{message}\n  = {help}"),
-                );
-                self.problems.push(at_job(job, message, help));
-                return (
-                    Source {
-                        expression,
-                        adaptor: None,
-                    },
-                    Err(failure),
-                );
-            }
+            Err(unknown) => return self.refuse(job, &unknown),
         };
         let source = Source {
             expression,

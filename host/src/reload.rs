@@ -147,6 +147,17 @@ impl Watched {
     }
 }
 
+/// Where a change of a credential's file or folder is seen: in the folder itself, in the one it is in, and where that is a
+/// link, in the one it leads to. A mounted secret is replaced by a link in its own folder.
+fn places_of(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let parent = |path: &Path| path.parent().map(Path::to_path_buf);
+    let real = path.canonicalize().ok();
+    let real = real.and_then(|real| parent(&real));
+    [Some(path.to_path_buf()), parent(path), real]
+        .into_iter()
+        .flatten()
+}
+
 fn folders(host: &Host) -> BTreeSet<PathBuf> {
     let named = ["", "jobs", "adaptors", "credentials"].map(PathBuf::from);
     let live = host.live();
@@ -158,9 +169,14 @@ fn folders(host: &Host) -> BTreeSet<PathBuf> {
             expressions.chain([&workflow.file])
         })
         .filter_map(|file| file.parent().map(Path::to_path_buf));
+    let of_secrets = live
+        .iter()
+        .flat_map(|live| &live.project.credential_files)
+        .flat_map(|path| places_of(&host.dir.join(path)));
     named
         .into_iter()
         .chain(of_files)
+        .chain(of_secrets)
         .map(|folder| host.dir.join(folder))
         .filter(|folder| folder.is_dir())
         .collect()

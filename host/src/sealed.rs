@@ -38,6 +38,11 @@ impl Held {
         }
     }
 
+    /// What of it is sealed, and where it belongs; without an access token that the host gets.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// For a job with this adaptor. With `tokens` the host gets its access token.
     pub fn of(
         credential: &Credential,
@@ -169,6 +174,7 @@ pub fn given(
         title: None,
         owner: None,
         kept: Map::new(),
+        from: "the command line".to_owned(),
         body: body.into(),
         origins: belongs,
         open_in: Some(named.unwrap_or_else(|| open_in(adaptor))),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::credential::{ADDRESS_FIELDS, origin_of_address};
 use crate::dotenv::{self, Environment};
-use crate::grants::{Grants, Origin, Table};
+use crate::grants::{Access, CollectionGrants, Grants, JobCollections, Origin, Table};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::settings::{self, Settings};
@@ -52,6 +52,24 @@ impl Settings {
                 Grants::for_job(Table::Adaptor(written.clone()), allow.clone(), credential)
             }
             None => Grants::for_job(Table::Project, self.allow.clone(), credential),
+        }
+    }
+
+    /// What a job with this adaptor (by its full name) may do with collections.
+    pub fn collections_with(&self, adaptor: &str) -> JobCollections {
+        let own = self.adaptors.get(adaptor);
+        match own.and_then(|own| Some((&own.written, own.collections.as_ref()?))) {
+            Some((written, grants)) => JobCollections {
+                grants: grants.clone(),
+                adaptor: Some(written.clone()),
+            },
+            None => JobCollections {
+                grants: self
+                    .collections
+                    .clone()
+                    .unwrap_or(CollectionGrants::All(Access::Write)),
+                adaptor: None,
+            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the files of a project: bounded, as UTF-8, each remembered for the fingerprint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
@@ -21,6 +21,8 @@ pub(crate) struct Inputs<'a> {
     pub report: Report,
     /// Which files the project's own may name.
     pub reach: Reach,
+    /// What credentials are read from: files, and folders of them, there or not.
+    pub credential_files: BTreeSet<PathBuf>,
     digests: BTreeMap<String, [u8; 32]>,
 }
 
@@ -44,43 +46,31 @@ pub(crate) enum Read {
     Refused,
 }
 
+/// Why there are no bytes of a file.
+pub(crate) enum Unread {
+    Missing,
+    /// Not readable; already reported.
+    Refused,
+}
+
 impl<'a> Inputs<'a> {
     pub fn new(dir: &'a Path) -> Inputs<'a> {
         Inputs {
             dir,
             report: Report::default(),
             reach: Reach::Project,
+            credential_files: BTreeSet::new(),
             digests: BTreeMap::new(),
         }
     }
 
     /// Reads a file of the project, `file` being relative to its directory or absolute. A byte order mark is dropped.
     pub fn read(&mut self, file: &Path, secrecy: Secrecy) -> Read {
-        if self.reach == Reach::Tenant && !self.is_within(file) {
-            return Read::Refused;
-        }
-        let bytes = match read_bounded(&self.dir.join(file)) {
-            // It may hold secrets.
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Read::Missing,
-            Err(error) => {
-                self.report.error(
-                    file,
-                    Place::FILE,
-                    format!("the file cannot be read: {error}"),
-                );
-                return Read::Refused;
-            }
+        let bytes = match self.bytes(file) {
+            Ok(bytes) => bytes,
+            Err(Unread::Missing) => return Read::Missing,
+            Err(Unread::Refused) => return Read::Refused,
         };
-        self.note(&format!("file {}", file.display()), &bytes);
-        if bytes.len() as u64 > FILE_MAX_BYTES {
-            let message = format!(
-                "the file is larger than {}, the most that is read",
-                format_size(FILE_MAX_BYTES)
-            );
-            self.report.error(file, Place::FILE, message);
-            return Read::Refused;
-        }
         match std::str::from_utf8(&bytes) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -100,19 +90,46 @@ impl<'a> Inputs<'a> {
     /// Reports whatever in a folder of the project is really elsewhere: others read it, too.
     pub fn keep_within(&mut self, folder: &str) {
         for name in self.entries_in(Path::new(folder)) {
-            self.is_within(&Path::new(folder).join(name));
+            self.may_read(&Path::new(folder).join(name));
         }
     }
 
-    /// Whether a file of a tenant is in its folder; reported if not.
-    fn is_within(&mut self, file: &Path) -> bool {
-        let within = is_within(self.dir, &self.dir.join(file));
+    /// Whether a file or folder may be read: a tenant's is in its folder. Reported if not.
+    pub fn may_read(&mut self, file: &Path) -> bool {
+        let within = self.reach != Reach::Tenant || is_within(self.dir, &self.dir.join(file));
         if !within {
             self.report
                 .error(file, Place::FILE, "the file is outside the tenant's folder, and a tenant reads nothing else")
                 .help("put it into the folder; with `serve --projects` neither `..` nor a link leads out of it");
         }
         within
+    }
+
+    /// The bytes of a file, which need not be text.
+    pub fn bytes(&mut self, file: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
+        if !self.may_read(file) {
+            return Err(Unread::Refused);
+        }
+        let bytes = match read_bounded(&self.dir.join(file)) {
+            // It may hold secrets.
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unread::Missing),
+            Err(error) => {
+                let message = format!("the file cannot be read: {error}");
+                self.report.error(file, Place::FILE, message);
+                return Err(Unread::Refused);
+            }
+        };
+        self.note(&format!("file {}", file.display()), &bytes);
+        if bytes.len() as u64 > FILE_MAX_BYTES {
+            let message = format!(
+                "the file is larger than {}, the most that is read",
+                format_size(FILE_MAX_BYTES)
+            );
+            self.report.error(file, Place::FILE, message);
+            return Err(Unread::Refused);
+        }
+        Ok(bytes)
     }
 
     /// Adds something that was read to the fingerprint.

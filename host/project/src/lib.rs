@@ -50,12 +50,12 @@ use std::path::Path;
 
 pub use adaptor::{AdaptorName, AdaptorNameError};
 pub use alone::{load_environment, load_settings, load_variables, origins_of_credential};
-pub use credential::Credential;
+pub use credential::{AGE_KEY, AGE_KEY_FILE, Credential};
 pub use dotenv::{DEFAULT_PORT, EndpointStyle, Environment, PROCESS as ENVIRONMENT};
 pub use export::{ExportError, Exported, export, export_workspace};
 pub use expression::Expression;
 pub use formats::PROJECT_FILE;
-pub use grants::{Grants, Origin, OriginError};
+pub use grants::{Access, CollectionGrants, Grants, JobCollections, Origin, OriginError};
 pub use limits::{LIMITS, LimitInfo, Limits, Unit};
 pub use model::{
     AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,

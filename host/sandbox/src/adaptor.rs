@@ -49,7 +49,7 @@ pub enum AdaptorError {
 }
 
 /// Said where an import is missing.
-const OFFERS: &str = "Offered are fonio:log 1.0, wasi:http 0.2 and plain WASI 0.2 (clocks, random, io, cli, filesystem and sockets with nothing in them)";
+const OFFERS: &str = "Offered are fonio:log 1.0, fonio:collections 1.0, wasi:http 0.2 and plain WASI 0.2 (clocks, random, io, cli, filesystem and sockets with nothing in them)";
 
 /// A loaded adaptor.
 pub struct Adaptor {
@@ -113,6 +113,13 @@ impl Adaptor {
     /// What it says about itself.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Whether it says that it wants collections. One that only imports them (the tools of some languages import all of
+    /// the contract) finds none.
+    pub fn wants_collections(&self) -> bool {
+        let mut wants = self.description.wants.iter();
+        wants.any(|want| want == "collections")
     }
 
     /// The interfaces it imports, with versions.
@@ -219,7 +226,8 @@ fn shape(component: &Component, engine: &Engine) -> Result<Shape, AdaptorError> 
 }
 
 /// Packages of which the host offers every interface.
-const OFFERED: [&str; 9] = [
+const OFFERED: [&str; 10] = [
+    "fonio:collections/",
     "fonio:expression/",
     "fonio:log/",
     "wasi:http/",

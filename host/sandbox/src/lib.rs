@@ -57,5 +57,5 @@ pub use package::{
     snapshot_package_here,
 };
 pub use sandbox::{Sandbox, SandboxError, SandboxOptions};
-pub use seal::{CredentialSpec, Refused, Seals, SecretText, Vault};
+pub use seal::{CredentialSpec, Refused, Seals, SecretText, Vault, Weakness};
 pub use step::{FailureKind, StepFailure, StepOutcome, StepRequest, Usage};

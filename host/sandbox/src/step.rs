@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use wasmtime::Store;
 
 use crate::Sandbox;
-use crate::adaptor::{Code, trap_reason};
+use crate::adaptor::{Adaptor, Code, trap_reason};
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobError, Operation};
 use crate::capabilities::collections::{Collections, StepCollections};
@@ -214,7 +214,12 @@ impl Sandbox {
                 (answer, refused)
             }
             operations => {
-                let slot = operations.map(|code| self.slot(code, outside, &collections));
+                let wants = job
+                    .adaptor
+                    .as_deref()
+                    .is_some_and(Adaptor::wants_collections);
+                let its = StepCollections(collections.0.clone().filter(|_| wants));
+                let slot = operations.map(|code| self.slot(code, outside, &its));
                 let mut imports = RuntimeImports::new(Arc::clone(&meter), log, slot.flatten());
                 imports.collections = collections;
                 let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);

@@ -1,5 +1,6 @@
 //! `fonio adaptor inspect`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::adaptor::{load, text};
 use super::named::{self, is_wasm};
 use super::output::println;
 use super::{Exit, Failure};
+use crate::wants::{capability, wants};
 
 /// Shows what a file, or an adaptor by its name, is before anyone trusts it: its operations, its credential and every
 /// interface it imports.
@@ -40,6 +42,7 @@ impl Inspect {
             let mut value = serde_json::to_value(adaptor.description()).map_err(Failure::failed)?;
             value["imports"] = json!(adaptor.imports());
             value["wants"] = json!(wants(&adaptor));
+            value["capabilities"] = json!(capabilities(&adaptor));
             value["package"] = json!(adaptor.contents());
             println!("{value}");
         } else {
@@ -64,19 +67,13 @@ impl Inspect {
     }
 }
 
-/// What it says that it wants, and the collections that it imports: a package brings those in without saying so.
-fn wants(adaptor: &Adaptor) -> Vec<&str> {
-    const COLLECTIONS: &str = "collections";
-    let said = adaptor.description().wants.iter().map(String::as_str);
-    let mut wants: Vec<&str> = said.collect();
-    let imported = adaptor
-        .imports()
-        .iter()
-        .any(|import| import.starts_with("fonio:collections/"));
-    if imported && !wants.contains(&COLLECTIONS) {
-        wants.push(COLLECTIONS);
+/// Its imports, by what they are for.
+fn capabilities(adaptor: &Adaptor) -> BTreeMap<&'static str, Vec<&str>> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for import in adaptor.imports() {
+        found.entry(capability(import)).or_default().push(import);
     }
-    wants
+    found
 }
 
 /// The common operations are inside the runtime, and no adaptor describes them.
@@ -119,8 +116,9 @@ fn show(adaptor: &Adaptor) {
         println!("  {name}{secret}  {}", text(field, "description"));
     }
     println!("\nimports");
-    for import in adaptor.imports() {
-        println!("  {import}");
+    for (capability, imports) in capabilities(adaptor) {
+        println!("  {capability}");
+        imports.iter().for_each(|import| println!("    {import}"));
     }
 }
 

@@ -15,6 +15,7 @@ use fonio_sandbox::{FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRe
 use fonio_store::{FirstStep, NewRun};
 use serde_json::{Map, Value};
 
+use crate::collections::granted;
 use crate::ledger::{self, Ledger};
 use crate::live::Live;
 use crate::sealed::{self, Held};
@@ -236,7 +237,10 @@ async fn execute(
             state,
             egress,
             seals,
-            collections: Some(Arc::clone(&live.collections)),
+            collections: Some(granted(
+                &live.collections,
+                live.project.collections_for(job),
+            )),
             limits,
             listener: step.listener.clone(),
         })

@@ -11,10 +11,11 @@
 )]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit/log", "../../wit/operations"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/operations"],
         inline: "
             package fonio:test@1.0.0;
             world guest {
+                import fonio:collections/collections@1.0.0;
                 import fonio:log/log@1.0.0;
                 export fonio:operations/operations@1.0.0;
             }
@@ -31,6 +32,7 @@ pub mod asking;
 pub use bindings::exports::fonio::operations::operations::{
     Description, Error, Failure, Guest, Operation, Parameter, Reply,
 };
+pub use bindings::fonio::collections::collections;
 pub use bindings::fonio::log::log;
 
 /// A test guest. What it does not override is well-behaved.

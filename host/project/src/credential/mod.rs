@@ -1,6 +1,8 @@
 //! Credentials: from the project's files and from wherever fonio.toml says, and the origins they belong to.
 
+mod age;
 mod names;
+mod source;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,18 +10,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
+pub use age::{KEY as AGE_KEY, KEY_FILE as AGE_KEY_FILE};
 pub(crate) use names::{Names, hyphenated};
 
 use crate::dotenv::Variables;
 use crate::grants::Origin;
-use crate::inputs::{Inputs, Read};
-use crate::report::{Place, Secrecy};
-use crate::settings::{
-    CredentialSettings, CredentialSource, OAuthSettings, OpenIn, SETTINGS_FILE, Settings,
-};
-use crate::tree::parse_json;
+use crate::inputs::Inputs;
+use crate::report::Place;
+use crate::settings::{CredentialSettings, OAuthSettings, OpenIn, SETTINGS_FILE, Settings};
 use crate::wiped::Wiped;
 
 /// Fields in which a credential carries the address of its own system.
@@ -31,8 +30,8 @@ pub(crate) fn credential_file(name: &str) -> PathBuf {
     Path::new(FOLDER).join(format!("{name}.json"))
 }
 
-/// Where systemd puts the credentials of a unit.
-const SYSTEMD_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+/// What a source or a file holds.
+type Found = Map<String, Value>;
 
 /// A credential with its secrets. `Debug` shows names only.
 #[derive(Clone, PartialEq)]
@@ -45,6 +44,8 @@ pub struct Credential {
     pub owner: Option<String>,
     /// What else the project file says of it, for an export: `uuid`…
     pub kept: Map<String, Value>,
+    /// Where its content is: as `from` in fonio.toml says, such as `env:NAME`, or the file.
+    pub from: String,
     /// What jobs get as `state.configuration`.
     pub body: Wiped,
     /// What it belongs to: the addresses in its own fields, and `hosts` in fonio.toml. Jobs with it may reach them.
@@ -100,7 +101,7 @@ pub(crate) fn resolve(
     for file_name in inputs.names_in(FOLDER, "json") {
         let file = Path::new(FOLDER).join(&file_name);
         if let (Some(body), Some(name)) = (
-            read_file(inputs, &file, None),
+            source::file(inputs, &file, None),
             file_name.strip_suffix(".json"),
         ) {
             bodies.insert(
@@ -123,7 +124,7 @@ pub(crate) fn resolve(
             Some(source) => {
                 // What is replaced must not stand in for a source that cannot be read.
                 bodies.remove(name);
-                if let Some(body) = read_source(inputs, source, wanted.from_at, variables) {
+                if let Some(body) = source::read(inputs, source, wanted.from_at, variables) {
                     bodies.insert(
                         name.clone(),
                         Body {
@@ -223,11 +224,13 @@ fn credential(
             ),
         );
     }
+    let source = wanted.and_then(|wanted| wanted.from.as_ref());
     Credential {
         name,
         title: None,
         owner: None,
         kept: Map::new(),
+        from: source.map_or_else(|| body.file.display().to_string(), ToString::to_string),
         body: body.body.into(),
         origins,
         open_in: wanted.and_then(|wanted| wanted.open_in.clone()),
@@ -255,86 +258,10 @@ pub(crate) fn origin_of_address(address: &str) -> Result<Origin, &'static str> {
         .map_err(|_| "it is not the address of a system on http or https")
 }
 
-fn read_source(
-    inputs: &mut Inputs<'_>,
-    source: &CredentialSource,
-    at: Place,
-    variables: &Variables<'_>,
-) -> Option<Map<String, Value>> {
-    let settings = Path::new(SETTINGS_FILE);
-    match source {
-        CredentialSource::File(path) => read_file(inputs, path, Some(at)),
-        CredentialSource::Systemd(name) => match variables.get(SYSTEMD_DIRECTORY) {
-            Some((directory, ..)) => read_file(inputs, &Path::new(&directory).join(name), Some(at)),
-            None => {
-                inputs
-                    .report
-                    .error(
-                        settings,
-                        at,
-                        format!("`systemd:{name}` was not given: {SYSTEMD_DIRECTORY} is not set"),
-                    )
-                    .help(format!(
-                        "the unit needs LoadCredential={name}:/PATH or LoadCredentialEncrypted="
-                    ));
-                None
-            }
-        },
-        CredentialSource::Environment(name) => {
-            let Some(text) = variables.get(name).map(|(text, ..)| Zeroizing::new(text)) else {
-                inputs
-                    .report
-                    .error(settings, at, format!("the variable `{name}` is not set"))
-                    .help("set it to a JSON object in the environment or in .env");
-                return None;
-            };
-            inputs.note(&format!("variable {name}"), text.as_bytes());
-            let parsed = parse_json(&text);
-            if let Err(error) = &parsed {
-                let (line, column) = (error.at.line, error.at.column);
-                inputs
-                    .report
-                    .error(settings, at, format!("in the variable `{name}`, at {line}:{column}, {}", error.message))
-                    .help("it holds the credential as a JSON object, such as {\"username\": …, \"password\": …}");
-            }
-            parsed.ok()
-        }
-    }
-}
-
-/// Reads a credential's file. A missing one is reported where fonio.toml names it, if it does.
-fn read_file(
-    inputs: &mut Inputs<'_>,
-    file: &Path,
-    named_at: Option<Place>,
-) -> Option<Map<String, Value>> {
-    let text = match inputs.read(file, Secrecy::Secret) {
-        Read::Text(text) => Zeroizing::new(text),
-        Read::Refused => return None,
-        Read::Missing => {
-            if let Some(at) = named_at {
-                inputs.report.error(
-                    Path::new(SETTINGS_FILE),
-                    at,
-                    format!("there is no file {}", file.display()),
-                );
-            }
-            return None;
-        }
-    };
-    let parsed = parse_json(&text);
-    if let Err(error) = &parsed {
-        inputs
-            .report
-            .error(file, error.at, error.message.clone())
-            .help("a credential is one JSON object");
-    }
-    parsed.ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::parse_json;
 
     #[test]
     fn an_address_has_its_origin_whatever_else_it_has() {
@@ -388,6 +315,7 @@ mod tests {
             title: None,
             owner: None,
             kept: Map::new(),
+            from: "credentials/c.json".into(),
             body: body.into(),
             origins: vec![],
             open_in: None,

@@ -1,15 +1,18 @@
-//! What a job may reach over the network: origins named in the project, and nothing else.
+//! What a job may reach over the network: origins named in the project, and nothing else; and in `collections`, what it
+//! may do with those of the project.
 //!
 //! A request passes twice. By name, before anything is resolved ([`Grants::permits`]); then each address the name
 //! resolved to ([`Grants::permits_address`]), because a name can lead anywhere its owner likes, also into the
 //! network that this host stands in. Open `origin` for how a grant is written, `address` for which addresses are public.
 
 mod address;
+mod collections;
 mod origin;
 
 use std::fmt;
 use std::net::IpAddr;
 
+pub use collections::{Access, CollectionGrants, JobCollections};
 pub use origin::{Origin, OriginError};
 
 /// The grants of one job. `Grants::default()` permits nothing.

@@ -6,7 +6,7 @@
 mod paths;
 mod queries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -96,6 +96,8 @@ pub struct Project {
     /// SHA-256 in hex over everything the project was read from, secrets included: for telling whether something
     /// changed, not for showing, because a short secret could be guessed from it.
     pub fingerprint: String,
+    /// What credentials are read from: files, and folders of them; relative to the directory, or anywhere.
+    pub credential_files: BTreeSet<PathBuf>,
     /// Keys of the file that nothing here runs by, and an export writes again: `channels`, `openfn`, `sandbox`…
     pub kept: Map<String, Value>,
 }

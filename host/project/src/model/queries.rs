@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Condition, Edge, Generation, Job, Project, Source, Trigger, TriggerKind, Workflow};
 use crate::credential::Credential;
 use crate::criteria;
-use crate::grants::Grants;
+use crate::grants::{Grants, JobCollections};
 use crate::limits::Limits;
 use crate::schedule::Schedule;
 use crate::suggest::did_you_mean;
@@ -192,6 +192,12 @@ impl Project {
             .map(|credential| credential.origins.clone())
             .unwrap_or_default();
         self.settings.grants(&job.adaptor.name, credential)
+    }
+
+    /// What `job` may do with the project's collections: what its adaptor's table says, else the project's. Default: read
+    /// and write, for its own code.
+    pub fn collections_for(&self, job: &Job) -> JobCollections {
+        self.settings.collections_with(&job.adaptor.name)
     }
 
     /// What one step of `job` may use. Its workflow's options stand in place of the defaults; where fonio.toml sets the

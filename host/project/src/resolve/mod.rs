@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::credential::{self, Credential};
 use crate::dotenv::{Environment, Variables};
 use crate::draft::{Draft, DraftTrigger, DraftWorkflow, Field};
+use crate::grants::CollectionGrants;
 use crate::inputs::Inputs;
 use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Unfinished, Workflow};
 use crate::report::Place;
@@ -56,6 +57,7 @@ pub(crate) fn resolve(
         return (None, unfinished);
     };
     warn_of_unused_adaptors(inputs, &settings, &workflows);
+    warn_of_absent_collections(inputs, &settings, &draft.collections);
     settle_triggers(inputs, &mut settings, &workflows, &credentials, &aliases);
     let project = Project {
         id: project_id(inputs.dir, &draft, &settings),
@@ -70,6 +72,7 @@ pub(crate) fn resolve(
         settings,
         environment,
         fingerprint: inputs.fingerprint(),
+        credential_files: std::mem::take(&mut inputs.credential_files),
         kept: draft.kept,
     };
     (Some(project), unfinished)
@@ -267,6 +270,23 @@ fn warn_of_unused_adaptors(inputs: &mut Inputs<'_>, settings: &Settings, workflo
                     format!("no job has the adaptor `{}`", adaptor.written),
                 )
                 .help = did_you_mean(&adaptor.written, "the jobs have", used);
+        }
+    }
+}
+
+fn warn_of_absent_collections(inputs: &mut Inputs<'_>, settings: &Settings, there: &[String]) {
+    let of_adaptors = settings.adaptors.values().map(|own| &own.collections);
+    for grants in of_adaptors.chain([&settings.collections]).flatten() {
+        let CollectionGrants::Named { named, at } = grants else {
+            continue;
+        };
+        for name in named.keys().filter(|name| !there.contains(name)) {
+            let (line, column) = *at;
+            let message = format!("the project has no collection `{name}`");
+            let report = &mut inputs.report;
+            report
+                .warning(Path::new(SETTINGS_FILE), Place { line, column }, message)
+                .help = did_you_mean(name, "it has", there.iter().map(String::as_str));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `fonio.toml`: grants, limits and where credentials come from. Every key is optional; none that is wrong is passed over.
 
+mod adaptors;
 mod oauth;
 mod read;
 mod triggers;
@@ -15,7 +16,7 @@ pub(crate) use read::read;
 pub(crate) use triggers::settle as settle_triggers;
 pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
 
-use crate::grants::Origin;
+use crate::grants::{CollectionGrants, Origin};
 use crate::limits::{LimitInfo, Limits, milliseconds};
 use crate::model::WorkflowOptions;
 use crate::report::Place;
@@ -28,6 +29,8 @@ pub const SETTINGS_FILE: &str = "fonio.toml";
 pub struct Settings {
     /// `[project] id`.
     pub project_id: Option<String>,
+    /// `[project] collections`: what jobs may do with the project's collections. Default: read and write all of them.
+    pub collections: Option<CollectionGrants>,
     /// `[network] allow`: what every job of the project may reach. Default: nothing.
     pub allow: Vec<Origin>,
     /// `[adaptors.NAME]`, by the adaptor's full name.
@@ -76,6 +79,9 @@ impl Settings {
 pub struct AdaptorSettings {
     /// `network.allow`, which stands in place of the project's list for jobs with this adaptor.
     pub allow: Option<Vec<Origin>>,
+    /// `collections`, which stands in place of the project's for jobs with this adaptor, and lets the adaptor itself have
+    /// them, too.
+    pub collections: Option<CollectionGrants>,
     /// The name as it is written in the file.
     pub written: String,
     pub(crate) at: Place,
@@ -100,15 +106,35 @@ pub struct CredentialSettings {
     pub(crate) from_at: Place,
 }
 
-/// Where a credential is read from: a JSON object in each case.
+impl CredentialSettings {
+    /// Line and column of its table in fonio.toml, from 1.
+    pub fn place(&self) -> (u32, u32) {
+        (self.at.line, self.at.column)
+    }
+}
+
+/// Where a credential is read from: a JSON object in each case but that of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {
     /// `env:NAME`, a variable of the process or of `.env`.
     Environment(String),
-    /// `file:PATH`, from the project directory.
+    /// `file:PATH`, from the project directory; of a folder, each file is a field.
     File(PathBuf),
+    /// `age:PATH`, from the project directory, encrypted for the identity in `$FONIO_AGE_KEY` or `$FONIO_AGE_KEY_FILE`.
+    Age(PathBuf),
     /// `systemd:NAME`, a file in `$CREDENTIALS_DIRECTORY`.
     Systemd(String),
+}
+
+impl fmt::Display for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialSource::Environment(name) => write!(f, "env:{name}"),
+            CredentialSource::File(path) => write!(f, "file:{}", path.display()),
+            CredentialSource::Age(path) => write!(f, "age:{}", path.display()),
+            CredentialSource::Systemd(name) => write!(f, "systemd:{name}"),
+        }
+    }
 }
 
 /// A place in a request where a secret may stand.

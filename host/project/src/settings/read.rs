@@ -5,10 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
-    AdaptorSettings, CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention,
-    Retry, SETTINGS_FILE, Settings,
+    CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention, Retry,
+    SETTINGS_FILE, Settings,
 };
-use crate::adaptor::AdaptorName;
 use crate::grants::Origin;
 use crate::inputs::{Inputs, Read};
 use crate::limits::{LIMITS, LimitInfo, Limits, Unit};
@@ -66,7 +65,7 @@ impl Reading<'_> {
         let mut settings = Settings::default();
         for (key, value) in self.map(root, "fonio.toml")? {
             match key.text.as_str() {
-                "project" => settings.project_id = self.project_table(value),
+                "project" => self.project_table(value, &mut settings),
                 "network" => settings.allow = self.network(value, "[network]").unwrap_or_default(),
                 "adaptors" => self.adaptors(value, &mut settings),
                 "credentials" => self.credentials(value, &mut settings),
@@ -81,15 +80,14 @@ impl Reading<'_> {
         Some(settings)
     }
 
-    fn project_table(&mut self, node: &Node) -> Option<String> {
-        let mut id = None;
-        for (key, value) in self.map(node, "[project]")? {
+    fn project_table(&mut self, node: &Node, settings: &mut Settings) {
+        for (key, value) in self.map(node, "[project]").unwrap_or_default() {
             match key.text.as_str() {
-                "id" => id = self.id(value),
-                _ => self.unknown(key, "[project]", &["id"]),
+                "id" => settings.project_id = self.id(value),
+                "collections" => settings.collections = Some(self.collection_grants(key, value)),
+                _ => self.unknown(key, "[project]", &["id", "collections"]),
             }
         }
-        id
     }
 
     fn id(&mut self, node: &Node) -> Option<String> {
@@ -108,7 +106,7 @@ impl Reading<'_> {
     }
 
     /// The list at `allow`, which is this table's only key.
-    fn network(&mut self, node: &Node, place: &str) -> Option<Vec<Origin>> {
+    pub(super) fn network(&mut self, node: &Node, place: &str) -> Option<Vec<Origin>> {
         let mut allow = None;
         for (key, value) in self.map(node, place)? {
             match key.text.as_str() {
@@ -148,45 +146,6 @@ impl Reading<'_> {
             }
         }
         Some(origins)
-    }
-
-    fn adaptors(&mut self, node: &Node, settings: &mut Settings) {
-        for (key, value) in self.map(node, "[adaptors]").unwrap_or_default() {
-            let place = format!("[adaptors.{}]", key.text);
-            let name = match AdaptorName::from_str(&key.text) {
-                Ok(AdaptorName {
-                    name,
-                    version: None,
-                }) => name,
-                Ok(_) => {
-                    self.error(
-                        key.at,
-                        format!("{place} names a version, and would be for any"),
-                    )
-                    .help("write the name without the version");
-                    continue;
-                }
-                Err(error) => {
-                    self.error(key.at, format!("`{}` names no adaptor: {error}", key.text));
-                    continue;
-                }
-            };
-            let mut allow = None;
-            for (key, value) in self.map(value, &place).unwrap_or_default() {
-                match key.text.as_str() {
-                    "network" => allow = self.network(value, &place),
-                    _ => self.unknown(key, &place, &["network"]),
-                }
-            }
-            settings.adaptors.insert(
-                name,
-                AdaptorSettings {
-                    allow,
-                    written: key.text.clone(),
-                    at: key.at,
-                },
-            );
-        }
     }
 
     fn credentials(&mut self, node: &Node, settings: &mut Settings) {
@@ -230,18 +189,18 @@ impl Reading<'_> {
         let text = self.text(node, "`from`")?;
         let (kind, name) = text.split_once(':').unwrap_or((&text, ""));
         let message = match (kind, name) {
-            ("env" | "file" | "systemd", "") => format!("`{kind}:` names nothing to read"),
+            ("env" | "file" | "age" | "systemd", "") => format!("`{kind}:` names nothing to read"),
             ("env", name) => return Some(CredentialSource::Environment(name.to_owned())),
             ("file", path) => return Some(CredentialSource::File(PathBuf::from(path))),
             ("systemd", name) if name.contains('/') || name == ".." => {
                 format!("`{name}` is not the name of a systemd credential, which is a file name")
             }
             ("systemd", name) => return Some(CredentialSource::Systemd(name.to_owned())),
-            ("age", _) => "this version does not read credentials from age files yet".to_owned(),
+            ("age", path) => return Some(CredentialSource::Age(PathBuf::from(path))),
             _ => format!("`{text}` is no place to read a credential from"),
         };
         self.error(node.at, message)
-            .help("one of env:NAME, file:PATH and systemd:NAME, each holding a JSON object");
+            .help("one of env:NAME, file:PATH, age:PATH and systemd:NAME, each holding a JSON object, and file:FOLDER, with a file for each field");
         None
     }
 

@@ -89,7 +89,10 @@ fn a_source_that_cannot_be_read_is_an_error_and_nothing_stands_in_for_it() {
             "env:LIST",
             "in the variable `LIST`, at 1:1, this is JSON, but not an object | it holds the credential as a JSON object, such as {\"username\": …, \"password\": …}",
         ),
-        ("file:no.json", "there is no file no.json"),
+        (
+            "file:no.json",
+            "there is no file no.json | write the credential there, or name another place in `from`",
+        ),
         (
             "systemd:c",
             "`systemd:c` was not given: CREDENTIALS_DIRECTORY is not set | the unit needs LoadCredential=c:/PATH or LoadCredentialEncrypted=",
@@ -120,15 +123,12 @@ fn a_source_that_cannot_be_read_is_an_error_and_nothing_stands_in_for_it() {
 
 #[test]
 fn a_source_that_is_no_source_is_an_error() {
-    let help = "one of env:NAME, file:PATH and systemd:NAME, each holding a JSON object";
+    let help = "one of env:NAME, file:PATH, age:PATH and systemd:NAME, each holding a JSON object, and file:FOLDER, with a file for each field";
     let cases = [
         ("vault:x", "`vault:x` is no place to read a credential from"),
         ("hush", "`hush` is no place to read a credential from"),
         ("env:", "`env:` names nothing to read"),
-        (
-            "age:c.age",
-            "this version does not read credentials from age files yet",
-        ),
+        ("age:", "`age:` names nothing to read"),
         (
             "systemd:../x",
             "`../x` is not the name of a systemd credential, which is a file name",

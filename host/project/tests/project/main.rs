@@ -1,9 +1,11 @@
 //! Projects on disk, loaded as the host loads them.
 
+mod credential_sources;
 mod credentials;
 mod expressions;
 mod format_problems;
 mod formats;
+mod grants_oracle;
 mod model;
 mod mutations;
 mod portable_problems;

@@ -36,7 +36,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[project]\nname = \"x\"\n",
-            "2:1 there is no key `name` in [project] | [project] may have: `id`",
+            "2:1 there is no key `name` in [project] | [project] may have: `id`, `collections`",
         ),
         (
             "[network]\ndeny = []\n",
@@ -44,7 +44,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[adaptors.http]\nallow = []\n",
-            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`",
+            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`, `collections`",
         ),
         (
             "[adaptors.http]\nnetwork = { alow = [] }\n",
@@ -280,4 +280,58 @@ fn values_of_the_wrong_kind_are_named() {
     assert!(fixture.problems().contains(
         &"error fonio.toml:2:10 `reveal` should be true or false, and is a text".to_owned()
     ));
+}
+
+#[test]
+fn a_capability_that_this_version_has_not_cannot_be_granted() {
+    for (key, so) in [
+        ("events", "adaptors cannot publish events"),
+        ("databases", "adaptors have no databases"),
+        ("datastore", "adaptors have no files"),
+        (
+            "environment",
+            "adaptors see no variables; what one needs belongs into its job's credential",
+        ),
+    ] {
+        let fixture = with_toml(&format!("[adaptors.http]\n{key} = [\"a\"]\n"));
+        assert_eq!(
+            only_problem(&fixture),
+            format!(
+                "error fonio.toml:2:1 `{key}` cannot be granted: this version has no such capability, and {so} | take the line out"
+            )
+        );
+    }
+}
+
+#[test]
+fn collections_are_granted_in_three_words_and_what_is_none_of_them_grants_nothing() {
+    let help = "`write` is to read and to write; a table says it for each collection: { seen = \"read\", sent = \"write\" }";
+    for (table, value, what) in [
+        ("project", "\"all\"", "`collections`"),
+        ("adaptors.http", "true", "`collections`"),
+        ("adaptors.http", "[\"seen\"]", "`collections`"),
+        (
+            "adaptors.http",
+            "{ seen = \"Read\" }",
+            "`seen` in `collections`",
+        ),
+    ] {
+        let fixture = with_toml(&format!("[{table}]\ncollections = {value}\n"));
+        let errors: Vec<String> = fixture.problems();
+        let error = errors.iter().find(|problem| problem.starts_with("error"));
+        let error = error.expect("an error");
+        let expected = format!("{what} should be `none`, `read` or `write` | {help}");
+        assert!(error.ends_with(&expected), "{error}");
+        let project = fixture.load().project.expect("a project");
+        let job = project.jobs().next().expect("a job");
+        assert!(!project.collections_for(job).grants.is_any(), "{value}");
+    }
+}
+
+#[test]
+fn a_grant_of_a_collection_that_the_project_has_not_is_a_warning() {
+    assert_eq!(
+        only_problem(&with_toml("[project]\ncollections = { seen = \"read\" }\n")),
+        "warning fonio.toml:2:1 the project has no collection `seen`"
+    );
 }

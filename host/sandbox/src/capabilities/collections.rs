@@ -66,6 +66,9 @@ pub enum CollectionsError {
     /// The project has none of that name; the sentence says what would help.
     #[error("{0}")]
     Unknown(String),
+    /// The project does not grant it; the sentence says what would.
+    #[error("{0}")]
+    Denied(String),
     /// The store has a problem.
     #[error("{0}")]
     Store(String),
@@ -159,7 +162,9 @@ impl From<CollectionsError> for wit::Error {
     fn from(error: CollectionsError) -> wit::Error {
         match error {
             CollectionsError::Unknown(said) => wit::Error::UnknownCollection(said),
-            CollectionsError::Store(said) => wit::Error::Other(said),
+            CollectionsError::Denied(said) | CollectionsError::Store(said) => {
+                wit::Error::Other(said)
+            }
         }
     }
 }

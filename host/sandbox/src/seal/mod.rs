@@ -11,6 +11,7 @@
 //! - [`vault`]: what is secret in a credential, and the credential as one step sees it.
 //! - [`placeholder`]: how a placeholder looks, and where some bytes hold one.
 //! - [`request`]: opening in headers, path and query; [`body`]: in a body.
+//! - [`weakness`]: secrets that this serves badly.
 //! - [`forms`]: how a secret can look after others have written it; [`filter`]: taking these out again.
 //!
 //! What it cannot do: know a form that only the guest and its far side agree on. SECURITY.md says what that means.
@@ -24,8 +25,10 @@ mod property;
 mod request;
 mod secret;
 mod vault;
+mod weakness;
 
 pub(crate) use filter::Resealed;
 pub(crate) use request::Refusal;
 pub use secret::SecretText;
 pub use vault::{CredentialSpec, Refused, Seals, Vault};
+pub use weakness::Weakness;

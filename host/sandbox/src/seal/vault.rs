@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::filter::Needles;
 use super::placeholder;
 use super::secret::SecretText;
+use super::weakness::Weakness;
 
 /// Fields that say who asks and of what, and not the word that opens it. Lower case, without `_` and `-`. Jobs build
 /// requests from them, so they are given as they are.
@@ -168,6 +169,19 @@ impl Vault {
     /// The names of the fields that are sealed, for the table of who may do what.
     pub fn sealed_fields(&self) -> impl Iterator<Item = &str> {
         self.secrets.iter().map(|secret| secret.field.as_str())
+    }
+
+    /// Where in a request to its origins it may stand.
+    pub fn open_in(&self) -> &[OpenIn] {
+        &self.spec.open_in
+    }
+
+    /// The fields with secrets that sealing serves badly, and why.
+    pub fn weak_fields(&self) -> impl Iterator<Item = (&str, Weakness)> {
+        self.secrets.iter().filter_map(|secret| {
+            let weakness = Weakness::of(&secret.value, SECRET_MIN_BYTES)?;
+            Some((secret.field.as_str(), weakness))
+        })
     }
 }
 

@@ -1,10 +1,13 @@
 //! `fonio check`.
 //!
 //! Beside what keeps a project from being served it tells what would go wrong later: `addresses` that nothing grants, and
-//! `workflows` that nothing starts or that never end. `expressions` looks at the jobs that could not be loaded.
+//! `workflows` that nothing starts or that never end, and `credentials` that are less safe than they could be. `grants` shows
+//! who may do what. `expressions` looks at the jobs that could not be loaded.
 
 mod addresses;
+mod credentials;
 mod expressions;
+mod grants;
 mod workflows;
 
 use std::collections::BTreeSet;
@@ -57,6 +60,7 @@ impl Check {
             problems,
             notes,
             doors,
+            grants,
             summary,
         } = self.look_through(loaded).await?;
         let errors = problems
@@ -68,7 +72,7 @@ impl Check {
             (!wasm_files(&self.dir).is_empty()).then(|| Trust::read(&self.dir, &mut Vec::new()));
         match self.format {
             Format::Json => {
-                let mut said = json!({ "ok": errors == 0, "problems": problems, "doors": doors });
+                let mut said = json!({ "ok": errors == 0, "problems": problems, "doors": doors, "grants": grants });
                 if !notes.is_empty() {
                     said["notes"] = json!(notes);
                 }
@@ -79,6 +83,7 @@ impl Check {
             }
             Format::Text => {
                 triggers::print(&doors);
+                grants::print(&grants);
                 notes.iter().for_each(|note| paint::note(note));
                 print(&problems, errors, &summary);
                 if let Some(trust) = &trust {
@@ -99,6 +104,7 @@ struct Found {
     problems: Vec<Problem>,
     notes: Vec<String>,
     doors: Vec<triggers::Shown>,
+    grants: grants::Shown,
     summary: String,
 }
 
@@ -121,6 +127,7 @@ impl Check {
                 problems: sorted(problems),
                 notes: Vec::new(),
                 doors: Vec::new(),
+                grants: grants::Shown::default(),
                 summary: NOT_LOADED.to_owned(),
             });
         };
@@ -131,6 +138,7 @@ impl Check {
         problems.extend(expressions::of(&unfinished, live.adaptors(), &sandbox).await);
         problems.extend(workflows::warnings(&live.project, &problems));
         problems.extend(addresses::warnings(&live));
+        problems.extend(credentials::warnings(&live));
         problems.extend(live.project.open_doors());
         let summary = [
             paint::count(live.project.jobs().count(), "job"),
@@ -139,8 +147,12 @@ impl Check {
         ];
         Ok(Found {
             problems: sorted(problems),
-            notes: versions(&live),
+            notes: versions(&live)
+                .into_iter()
+                .chain(credentials::notes(&live.project))
+                .collect(),
             doors: triggers::of(&live.project),
+            grants: grants::of(&live),
             summary: summary.join(", "),
         })
     }

@@ -198,6 +198,7 @@ pub(super) fn only_job(
         credentials: std::collections::BTreeMap::new(),
         settings,
         fingerprint: String::new(),
+        credential_files: std::collections::BTreeSet::new(),
         kept: Map::new(),
     })
 }

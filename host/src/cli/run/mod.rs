@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    Credential, Grants, Limits, Loaded, NoSuchJob, Origin, Problem, Project, Settings,
+    Credential, Grants, JobCollections, Limits, Loaded, NoSuchJob, Origin, Problem, Project,
+    Settings,
 };
 use fonio_sandbox::{
-    Adaptor, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome, StepRequest,
+    Adaptor, Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome,
+    StepRequest,
 };
 use serde_json::{Map, Value, json};
 
@@ -24,11 +26,12 @@ use super::output::println;
 use super::{Exit, Failure, named, paint, sandbox};
 use crate::authored::Place;
 use crate::bring::{holds_project, word};
-use crate::collections::PassingCollections;
+use crate::collections::{PassingCollections, granted};
 use crate::host::{load_project, load_project_file};
 use crate::live::Live;
 use crate::oauth;
 use crate::sealed::{self, Held};
+use crate::wants;
 
 /// Runs one job or workflow, here and now, in the sandbox that `serve` uses.
 ///
@@ -77,6 +80,7 @@ struct Prepared {
     /// Of the project.
     credential: Option<Arc<Held>>,
     adaptor: Option<Arc<Adaptor>>,
+    collections: JobCollections,
     settings: Settings,
     /// Where fonio.toml is.
     dir: PathBuf,
@@ -139,12 +143,13 @@ impl Run {
             minted.map_err(|failure| Failure(Exit::of_step(&failure), failure.message))?;
         let mut state = state;
         state["configuration"] = configuration.unwrap_or_default();
+        let passing: Arc<dyn Collections> = Arc::new(PassingCollections::default());
         let request = StepRequest {
             job: Arc::clone(&prepared.code),
             state: state.to_string(),
             egress: Egress::new(grants),
             seals,
-            collections: Some(Arc::new(PassingCollections::default())),
+            collections: Some(granted(&passing, prepared.collections.clone())),
             limits: prepared.limits,
             listener: Some(Arc::new(ToPerson)),
         };
@@ -219,6 +224,7 @@ impl Run {
             limits: live_job.limits,
             credential: live_job.credential.clone(),
             adaptor: None,
+            collections: live.project.collections_for(&job),
             settings: live.project.settings.clone(),
             dir: live.project.dir.clone(),
         })
@@ -261,6 +267,13 @@ impl Run {
             (Some(named.adaptor), Some(named.name))
         });
         let settings = settings(dir)?;
+        let collections = settings.collections_with(name.as_deref().unwrap_or_default());
+        let refusal = adaptor.as_deref().zip(name.as_deref());
+        let refusal = refusal
+            .and_then(|(adaptor, name)| wants::of(adaptor, &name.parse().ok()?, &collections));
+        if let Some((message, help)) = refusal {
+            return Err(Failure(Exit::NotLoaded, format!("{message}\n  = {help}")));
+        }
         let code = compiled(sandbox, &file, &source, adaptor.clone()).await?;
         let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
         Ok(Prepared {
@@ -271,6 +284,7 @@ impl Run {
             limits: settings.limits,
             credential: None,
             adaptor,
+            collections,
             settings,
             dir: dir.to_path_buf(),
         })
