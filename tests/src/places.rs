@@ -3,12 +3,16 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The target directory. A test lies in `<target>/<profile>/deps`.
+/// The target directory. A test lies in `<target>/<profile>/deps`, a program of the tests one folder above.
 pub(crate) fn target() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it is");
-    test.ancestors()
-        .nth(3)
-        .expect("a test is three folders below the target directory")
+    let profile = test
+        .ancestors()
+        .skip(1)
+        .find(|folder| !folder.ends_with("deps"));
+    profile
+        .and_then(Path::parent)
+        .expect("a test is below the target directory")
         .to_owned()
 }
 

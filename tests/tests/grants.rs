@@ -105,6 +105,7 @@ fn the_table_is_there_for_programs_too() {
             "sealed": ["password"],
             "plain": ["baseUrl", "username"],
             "reveal": false,
+            "tokens_from": null,
         }])
     );
     assert!(!said.to_string().contains("hush"), "{said}");

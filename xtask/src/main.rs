@@ -5,6 +5,7 @@ mod build;
 mod demo;
 mod deny;
 mod far_side;
+mod fuzz;
 mod guests;
 mod host;
 mod lint;
@@ -39,6 +40,9 @@ Usage: cargo xtask COMMAND
   tidy                the repository's rules alone
   guests [--quiet]    the WebAssembly parts alone
   bench [ARGUMENT]... speed and memory as one JSON document on standard output; --help says what can be measured
+  fuzz [TARGET]... [--seconds N]
+                      the fuzz targets of tests/fuzz (default: all), each for N seconds (default: 60), guided by
+                      libFuzzer where there is a C++ compiler
   patch-wasmtime [V]  the newest patch of the engine's line, or 48.0.N, with every check
   ci                  lint, test and demo --once, as .ci/run does
 
@@ -48,6 +52,9 @@ Everything that is built goes to CARGO_TARGET_DIR, or to target/.
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(compiled) = fuzz::instrumented_rustc(&arguments) {
+        return compiled;
+    }
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -66,6 +73,7 @@ fn run(arguments: &[String]) -> anyhow::Result<()> {
         ["build"] => build::run(&repo),
         ["test", ..] => test::run(&repo, after_separator(&arguments[1..])),
         ["bench", ..] => bench::run(&repo, after_separator(&arguments[1..])),
+        ["fuzz", ..] => fuzz::run(&repo, &arguments[1..]),
         ["lint"] => lint::run(&repo),
         ["tidy"] => Progress::of(1).step("Rules of the repository", |progress| {
             tidy::check(&repo, progress)

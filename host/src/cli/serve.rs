@@ -222,7 +222,7 @@ impl Ready {
                 serve_tenants(folder, sites, entrance, signals).await;
             }
         }
-        threads.stop();
+        drop(threads);
         Ok(Exit::Success)
     }
 }

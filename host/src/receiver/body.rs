@@ -132,7 +132,8 @@ fn parse_json(
     }
     let value: Value = serde_json::from_slice(&body).map_err(BodyError::Json)?;
     let data = Value::Object(Map::from_iter([("_json".to_owned(), value)]));
-    let json = Bytes::from(data.to_string());
+    // As it was written: a number written anew may have other digits.
+    let json = Bytes::from([b"{\"_json\":", &body[..], b"}"].concat());
     Ok(Parsed {
         data,
         json,
@@ -160,6 +161,17 @@ mod tests {
         let headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         parse(&headers, Bytes::from_static(body), &BTreeSet::new()).await
+    }
+
+    /// Found by the fuzz target `bodies`.
+    #[tokio::test]
+    async fn json_that_is_no_object_keeps_its_numbers_too() {
+        let body = b"[666666666666666666666666666666666666666, 1.50]";
+        let parsed = parsed("application/json", body).await.expect("valid");
+        assert_eq!(
+            parsed.json,
+            "{\"_json\":[666666666666666666666666666666666666666, 1.50]}"
+        );
     }
 
     #[tokio::test]

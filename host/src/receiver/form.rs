@@ -17,18 +17,25 @@ use super::xml;
 pub fn decode<'a>(
     pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
 ) -> Result<Value, BodyError> {
-    let mut fields = Value::Object(Map::new());
+    let mut fields = Map::new();
     for (count, (name, value)) in pairs.enumerate() {
         if count >= FIELDS_MAX {
             return Err(BodyError::TooManyFields);
         }
-        insert(&mut fields, &path(&name), Value::String(value.into_owned()));
+        put(&mut fields, &name, Value::String(value.into_owned()));
     }
-    Ok(fields)
+    Ok(Value::Object(fields))
 }
 
 /// Fields of one form. A nested name makes up to 32 values of a few bytes: 140,000 of them took 1.3 GB.
 pub const FIELDS_MAX: usize = 10_000;
+
+/// Puts a value under a name, which may nest. A field without a name has the name that is empty, as in the URL standard.
+fn put(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    let path = path(name);
+    let (first, rest) = path.split_first().unwrap_or((&name, &[]));
+    insert(fields.entry(*first).or_insert(Value::Null), rest, value);
+}
 
 /// How deep names may nest; a name deeper than that is taken as one plain name.
 const NESTING_MAX: usize = 32;
@@ -85,7 +92,7 @@ pub async fn multipart(mime: &Mime, body: Bytes) -> Result<Value, BodyError> {
         stream::once(async { Ok::<_, Infallible>(body) }),
         boundary.as_str(),
     );
-    let mut data = Value::Object(Map::new());
+    let mut data = Map::new();
     let mut count = 0;
     while let Some(part) = parts.next_field().await.map_err(invalid)? {
         count += 1;
@@ -100,30 +107,24 @@ pub async fn multipart(mime: &Mime, body: Bytes) -> Result<Value, BodyError> {
             .map(|mime| mime.essence_str().to_owned());
         let bytes = part.bytes().await.map_err(invalid)?;
         match (says_xml || name == "xml_submission_file", file_name) {
-            (true, _) => merge(&mut data, xml::parse(&text(&bytes))?),
-            (false, None) => insert(
-                &mut data,
-                &path(&name),
-                Value::String(text(&bytes).into_owned()),
-            ),
+            (true, _) => {
+                if let Value::Object(parsed) = xml::parse(&text(&bytes))? {
+                    data.extend(parsed);
+                }
+            }
+            (false, None) => put(&mut data, &name, Value::String(text(&bytes).into_owned())),
             (false, Some(file)) => {
                 let described =
                     json!({ "filename": file, "content_type": content_type, "size": bytes.len() });
-                insert(&mut data, &path(&name), described);
+                put(&mut data, &name, described);
             }
         }
     }
-    Ok(data)
+    Ok(Value::Object(data))
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
-}
-
-fn merge(into: &mut Value, from: Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from);
-    }
 }
 
 #[cfg(test)]
@@ -158,6 +159,19 @@ mod tests {
     fn a_name_nested_without_end_is_one_plain_name() {
         let name = format!("a{}", "[b]".repeat(10_000));
         assert_eq!(decoded(&format!("{name}=1")), json!({ name: "1" }));
+    }
+
+    /// Found by the fuzz target `bodies`: it took the place of the whole message.
+    #[tokio::test]
+    async fn a_field_without_a_name_is_a_field_like_others() {
+        assert_eq!(decoded("a=1&=2"), json!({"a": "1", "": "2"}));
+        let body = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--X\r\n\
+            Content-Disposition: form-data\r\n\r\n2\r\n--X--\r\n";
+        let mime: Mime = "multipart/form-data; boundary=X"
+            .parse()
+            .expect("a mime type");
+        let data = multipart(&mime, Bytes::from(body)).await.expect("valid");
+        assert_eq!(data, json!({"a": "1", "": "2"}));
     }
 
     #[tokio::test]

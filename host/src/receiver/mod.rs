@@ -24,9 +24,9 @@ use crate::flow::{id_of, new_run};
 use crate::host::{Figures, Host};
 use crate::live::Live;
 use crate::server::Reply;
-use body::{BodyError, Parsed};
 use door::Door;
 
+pub use body::{BodyError, Parsed, parse as parse_body};
 pub use intake::Intake;
 pub use webhook::path as webhook_path;
 

@@ -19,11 +19,12 @@ const HEAVY_NICENESS: i32 = 19;
 /// way, every 10 ms.
 const LIGHT_TIME: Duration = Duration::from_millis(8);
 
-/// Threads for steps, until they are stopped.
+/// Threads for steps, until this is dropped, which waits for nothing.
 #[derive(Debug)]
 pub struct Threads {
-    light: Runtime,
-    heavy: Runtime,
+    light: Option<Runtime>,
+    heavy: Option<Runtime>,
+    lanes: Lanes,
 }
 
 /// Where steps run.
@@ -39,24 +40,31 @@ impl Threads {
     /// # Errors
     /// When no thread can be started.
     pub fn start() -> io::Result<Threads> {
+        let light = runtime("steps", LIGHT_NICENESS)?;
+        let heavy = runtime("long steps", HEAVY_NICENESS)?;
+        let lanes = Lanes {
+            light: light.handle().clone(),
+            heavy: heavy.handle().clone(),
+        };
         Ok(Threads {
-            light: runtime("steps", LIGHT_NICENESS)?,
-            heavy: runtime("long steps", HEAVY_NICENESS)?,
+            light: Some(light),
+            heavy: Some(heavy),
+            lanes,
         })
     }
 
     /// Where steps run.
     pub fn lanes(&self) -> Lanes {
-        Lanes {
-            light: self.light.handle().clone(),
-            heavy: self.heavy.handle().clone(),
-        }
+        self.lanes.clone()
     }
+}
 
-    /// Ends them without waiting.
-    pub fn stop(self) {
-        self.light.shutdown_background();
-        self.heavy.shutdown_background();
+impl Drop for Threads {
+    /// In the background, because a runtime cannot wait for another.
+    fn drop(&mut self) {
+        for runtime in [self.light.take(), self.heavy.take()].into_iter().flatten() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -168,7 +176,6 @@ mod tests {
         assert_eq!(run(Duration::ZERO, false), "steps");
         assert_eq!(run(2 * LIGHT_TIME, false), "long steps");
         assert_eq!(run(Duration::ZERO, true), "long steps");
-        threads.stop();
     }
 
     #[test]
@@ -180,6 +187,5 @@ mod tests {
             let error = lanes.heavy.block_on(ended).expect_err("it panicked");
             assert!(error.is_panic());
         }
-        threads.stop();
     }
 }

@@ -39,6 +39,14 @@ pub const POST: Job = Job {
     proof: r#""hello":"world""#,
 };
 
+/// The same with a token of its credential in a header.
+pub const POST_TOKEN: Job = Job {
+    name: "post-token",
+    source: include_str!("../jobs/post-token.js"),
+    adaptor: Some("http"),
+    proof: r#""hello":"world""#,
+};
+
 impl Job {
     /// The state it starts with; `far_side` is where the hello server listens.
     pub fn state(&self, far_side: SocketAddr) -> Value {

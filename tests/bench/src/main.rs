@@ -8,11 +8,13 @@
 //! - `memory`: resident memory idle and after work, and that work from end to end
 //! - `live`: start-up and edit-to-live time
 //! - `packages`: compiling a job, importing a package from npm, and a step on it beside one on the native adaptor
+//! - `hostile`: sealing, a neighbour's latency under attack, memory after steps that were stopped
 //! - `peers`: the same jobs on OpenFn's own engine and runtime, when asked for
 //!
 //! `process` starts what is measured, `tree` adds up a peer's processes, `inputs` is what is sent and run, `report` makes many measurements one.
 
 mod accept;
+mod hostile;
 mod inputs;
 mod live;
 mod load;
@@ -67,6 +69,9 @@ struct Run {
     /// Also runs the jobs on OpenFn's engine and runtime, which needs node, npm and its registry.
     #[arg(long)]
     peers: bool,
+    /// Does less of what takes minutes (hostile steps): to see that it works.
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -76,17 +81,29 @@ enum Part {
     Memory,
     Live,
     Packages,
+    Hostile,
     Peers,
 }
 
 impl Part {
-    fn measure(self, program: &Path, work: &Path, kept: &Path) -> anyhow::Result<Figures> {
+    fn measure(
+        self,
+        program: &Path,
+        work: &Path,
+        kept: &Path,
+        quick: bool,
+    ) -> anyhow::Result<Figures> {
+        let amount = match quick {
+            true => hostile::Amount::QUICK,
+            false => hostile::Amount::FULL,
+        };
         match self {
             Part::Accept => accept::measure(program, work),
             Part::Steps => steps::measure(program, work),
             Part::Memory => memory::measure(program, work),
             Part::Live => live::measure(program, work),
             Part::Packages => packages::measure(program, work),
+            Part::Hostile => hostile::measure(program, work, amount),
             Part::Peers => peers::measure(kept),
         }
     }
@@ -124,7 +141,7 @@ impl Run {
             .iter()
             .filter(|part| self.wants(**part))
         {
-            match part.measure(&program, work.path(), &self.work) {
+            match part.measure(&program, work.path(), &self.work, self.quick) {
                 Ok(figures) => report.add(figures)?,
                 Err(error) => report.add_failure(&format!("{part:?}").to_lowercase(), &error),
             }

@@ -1,5 +1,6 @@
 //! The programs under test, each in a process of its own, and what the kernel says about one.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,11 +36,21 @@ impl Server {
 
     /// `fonio serve` on `project`, once it is ready. Its standard error goes to `serve.log` in the project.
     pub fn fonio(program: &Path, project: &Path) -> anyhow::Result<Server> {
-        let log = std::fs::File::create(project.join("serve.log"))?;
+        Server::serving(program, &[project.as_os_str()], project)
+    }
+
+    /// The same on a folder whose folders are tenants.
+    pub fn fonio_tenants(program: &Path, projects: &Path) -> anyhow::Result<Server> {
+        let arguments = ["--projects".as_ref(), projects.as_os_str()];
+        Server::serving(program, &arguments, projects)
+    }
+
+    fn serving(program: &Path, what: &[&OsStr], folder: &Path) -> anyhow::Result<Server> {
+        let log = std::fs::File::create(folder.join("serve.log"))?;
         let mut command = Command::new(program);
         command
             .arg("serve")
-            .arg(project)
+            .args(what)
             .args(["--dev", "--listen", "127.0.0.1:0"])
             // The flood that measures accepting must not measure refusing.
             .args(["--queue", "10000000"])
@@ -48,7 +59,7 @@ impl Server {
             command.env_remove(of_this_machine);
         }
         let server = Server::start(command)
-            .with_context(|| format!("see {}", project.join("serve.log").display()))?;
+            .with_context(|| format!("see {}", folder.join("serve.log").display()))?;
         server.wait_until_ready()?;
         Ok(server)
     }

@@ -213,11 +213,22 @@ impl Steps {
     }
 
     async fn step(&self, sandbox: &Sandbox) -> anyhow::Result<StepOutcome> {
+        self.run(sandbox, self.state.clone(), Seals::default())
+            .await
+    }
+
+    /// One step with a state and a credential of the caller's.
+    pub async fn run(
+        &self,
+        sandbox: &Sandbox,
+        state: String,
+        seals: Seals,
+    ) -> anyhow::Result<StepOutcome> {
         let request = StepRequest {
             job: Arc::clone(&self.code),
-            state: self.state.clone(),
+            state,
             egress: self.egress.clone(),
-            seals: Seals::default(),
+            seals,
             collections: None,
             limits: Limits::default(),
             listener: None,

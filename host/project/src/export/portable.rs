@@ -129,7 +129,7 @@ pub(super) fn workflow(
         .put("options", options(workflow))
         .put("globals", globals)
         .put("fonio", own.value())
-        .put("steps", steps)
+        .put_list("steps", steps)
         .put_kept(&workflow.kept, &["openfn", "history"]);
     entries.value()
 }
@@ -185,8 +185,12 @@ fn credential(project: &Project, job: &Job) -> Option<String> {
     let key = job.credential.as_ref()?;
     let credential = project.credentials.get(key);
     let named = credential.and_then(|credential| {
-        let (owner, title) = (credential.owner.as_ref()?, credential.title.as_ref()?);
-        Some(format!("{owner}|{title}"))
+        let title = credential.title.as_ref()?;
+        Some(match &credential.owner {
+            Some(owner) => format!("{owner}|{title}"),
+            // Its key is v3's alone.
+            None => title.clone(),
+        })
     });
     Some(named.unwrap_or_else(|| key.clone()))
 }

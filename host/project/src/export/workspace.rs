@@ -21,6 +21,9 @@ pub(super) fn files(project: &Project, writing: &mut Writing) -> Vec<(PathBuf, S
         PathBuf::from(WORKSPACE_FILE),
         yaml::write(&openfn_file(project)),
     )];
+    if project.workflows.is_empty() {
+        writing.cannot("a workspace has a folder for each workflow, and this project has none");
+    }
     let mut folders = BTreeSet::new();
     for workflow in &project.workflows {
         let name = free(&mut folders, &workflow.id, "workflow");

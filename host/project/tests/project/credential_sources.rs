@@ -54,7 +54,7 @@ fn each_file_in_a_folder_is_a_field_without_the_newline_at_its_end() {
     let project = fixture.project();
     let credential = &project.credentials["c"];
     assert_eq!(
-        serde_json::Value::Object(credential.body.clone()),
+        serde_json::Value::Object((*credential.body).clone()),
         json!({"password": "hush\nhush", "username": "ana"})
     );
     assert_eq!(credential.from, "file:secret");

@@ -132,6 +132,56 @@ fn what_is_exported_is_read_back_the_same() {
     }
 }
 
+/// Found by the fuzz target `projects`: what was written could not be read.
+#[test]
+fn a_project_without_workflows_is_not_written_as_a_workspace() {
+    let text = "schema_version: '4.0'\nid: p\nworkflows: []\n".to_owned();
+    let project = again(&Exported {
+        files: vec![("project.yaml".into(), text)],
+        notes: vec![],
+    });
+    let refused = export_workspace(&project).expect_err("it could not be read");
+    assert_eq!(
+        refused.reasons,
+        ["a workspace has a folder for each workflow, and this project has none"]
+    );
+}
+
+/// Found by the fuzz target `projects`: v3 may have a workflow that is only begun, and v4 wants its list.
+#[test]
+fn a_workflow_with_nothing_in_it_is_written_with_an_empty_list() {
+    let text = "name: p\nworkflows:\n  begun:\n    name: begun\n".to_owned();
+    let project = again(&Exported {
+        files: vec![("project.yaml".into(), text)],
+        notes: vec![],
+    });
+    let v4 = export(&project, Generation::V4).expect("there is room for it");
+    assert_eq!(
+        shape::of(&again(&v4))["workflows"],
+        shape::of(&project)["workflows"]
+    );
+    let workspace = export_workspace(&project).expect("there is room for it");
+    assert_eq!(
+        shape::of(&again(&workspace))["workflows"],
+        shape::of(&project)["workflows"]
+    );
+}
+
+/// Found by the fuzz target `projects`: the job had the key, which v4 does not know.
+#[test]
+fn a_credential_of_nobody_whose_key_is_not_its_name_goes_by_its_name_in_v4() {
+    let text = "name: p\ncredentials:\n  the-key: { name: registry }\nworkflows:\n  w:\n    name: w\n    jobs:\n      j: { name: j, adaptor: common, credential: the-key, body: 'fn(s => s)' }\n    triggers: { t: { type: webhook, enabled: true } }\n    edges: { t->j: { source_trigger: t, target_job: j, condition_type: always, enabled: true } }\n";
+    let project = again(&Exported {
+        files: vec![("project.yaml".into(), text.to_owned())],
+        notes: vec![],
+    });
+    for exported in [export(&project, Generation::V4), export_workspace(&project)] {
+        let read = again(&exported.expect("there is room for it"));
+        let job = read.job("w/j").expect("the job");
+        assert!(read.credential_for(job).is_some());
+    }
+}
+
 #[test]
 fn an_export_reads_as_a_person_would_write_it() {
     for (name, generation, golden) in [

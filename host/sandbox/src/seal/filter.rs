@@ -152,7 +152,7 @@ impl Seals {
     }
 
     /// For what people read: placeholders are named, too.
-    pub(crate) fn redact_line(&self, line: &str) -> String {
+    pub fn redact_line(&self, line: &str) -> String {
         let redacted = self.redact(line);
         let mut named = String::with_capacity(redacted.len());
         let mut done = 0;

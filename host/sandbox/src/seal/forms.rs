@@ -19,8 +19,103 @@ const JAVASCRIPT: &AsciiSet = &COMPONENT
     .remove(b'\'')
     .remove(b'(')
     .remove(b')');
-/// What a form leaves, spaces aside.
+/// What `encodeURI` leaves besides.
+const JAVASCRIPT_WHOLE: &AsciiSet = &GO_PATH
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b';')
+    .remove(b'/')
+    .remove(b'?')
+    .remove(b',')
+    .remove(b'#');
+/// What `url.PathEscape` of Go leaves.
+const GO_PATH: &AsciiSet = &COMPONENT
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b':')
+    .remove(b'=')
+    .remove(b'@');
+/// What `quote` of Python leaves.
+const PYTHON: &AsciiSet = &COMPONENT.remove(b'/');
+const PERCENT: &[&AsciiSet] = &[COMPONENT, JAVASCRIPT, JAVASCRIPT_WHOLE, GO_PATH, PYTHON];
+/// What a browser's form leaves, spaces aside.
 const FORM: &AsciiSet = &COMPONENT.remove(b'*').add(b'~');
+/// What forms by Go and Python leave, and those by PHP.
+const FORMS: &[&AsciiSet] = &[FORM, COMPONENT, &COMPONENT.add(b'~')];
+
+/// How writers of JSON differ: what they write as `\u` and four digits of hexadecimal, and how those look.
+struct Json {
+    /// Whatever is not ASCII, too.
+    ascii: bool,
+    upper: bool,
+    /// `/` as `\/`.
+    slash: bool,
+    marks: &'static str,
+}
+
+const PLAIN_JSON: Json = Json {
+    ascii: false,
+    upper: false,
+    slash: false,
+    marks: "",
+};
+const JSON: &[Json] = &[
+    // JavaScript and Rust; with slashes, some of PHP.
+    PLAIN_JSON,
+    Json {
+        slash: true,
+        ..PLAIN_JSON
+    },
+    // Python, Ruby; PHP.
+    Json {
+        ascii: true,
+        ..PLAIN_JSON
+    },
+    Json {
+        ascii: true,
+        slash: true,
+        ..PLAIN_JSON
+    },
+    // Jackson, when asked for ASCII.
+    Json {
+        ascii: true,
+        upper: true,
+        ..PLAIN_JSON
+    },
+    // Go, Rails; Gson; System.Text.Json. They keep JSON safe within HTML.
+    Json {
+        marks: "<>&\u{2028}\u{2029}",
+        ..PLAIN_JSON
+    },
+    Json {
+        marks: "<>&='\u{2028}\u{2029}",
+        ..PLAIN_JSON
+    },
+    Json {
+        ascii: true,
+        upper: true,
+        slash: false,
+        marks: "<>&\"'+`",
+    },
+];
+
+/// What all of them write with one letter: `\n`.
+const SHORT: &str = "\u{8}\u{c}\n\r\t";
+
+/// Quotes in markup: of whatever leaves them, XML, PHP, Python, Go and JavaScript.
+const QUOTES: &[(&str, &str)] = &[
+    ("\"", "'"),
+    ("&quot;", "'"),
+    ("&quot;", "&apos;"),
+    ("&quot;", "&#039;"),
+    ("&quot;", "&#x27;"),
+    ("&quot;", "&#39;"),
+    ("&#34;", "&#39;"),
+];
 /// A shorter piece of base64 would be found in anything.
 const BASE64_MIN: usize = 8;
 
@@ -30,44 +125,63 @@ pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     let mut add = |form: String| {
         forms.insert(form.into_bytes());
     };
-    json_escaped(secret).into_iter().for_each(&mut add);
+    let json = JSON.iter().map(|style| style.escaped(secret));
+    json.for_each(&mut add);
     percent_encoded(secret).into_iter().for_each(&mut add);
     base64_within(secret).into_iter().for_each(&mut add);
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     add(hex.to_uppercase());
     add(hex);
-    add(markup_escaped(secret));
+    let markup = QUOTES.iter().map(|quotes| in_markup(secret, *quotes));
+    markup.for_each(&mut add);
     forms
 }
 
-fn json_escaped(secret: &str) -> [String; 3] {
-    let quoted = serde_json::Value::from(secret).to_string();
-    let plain = quoted[1..quoted.len() - 1].to_owned();
-    let ascii = plain
-        .chars()
-        .map(|c| {
-            if c.is_ascii() {
-                return c.to_string();
+impl Json {
+    fn escaped(&self, secret: &str) -> String {
+        let mut escaped = String::with_capacity(secret.len());
+        for c in secret.chars() {
+            match c {
+                c if self.marks.contains(c)
+                    || self.ascii && !c.is_ascii()
+                    || c < ' ' && !SHORT.contains(c) =>
+                {
+                    self.put_units(c, &mut escaped);
+                }
+                '/' if self.slash => escaped.push_str("\\/"),
+                c => {
+                    let quoted = serde_json::Value::from(c.to_string()).to_string();
+                    escaped.push_str(&quoted[1..quoted.len() - 1]);
+                }
             }
-            let mut units = [0; 2];
-            let units = c.encode_utf16(&mut units);
-            units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
-        })
-        .collect();
-    [plain.replace('/', "\\/"), ascii, plain]
+        }
+        escaped
+    }
+
+    fn put_units(&self, c: char, escaped: &mut String) {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            *escaped += &if self.upper {
+                format!("\\u{unit:04X}")
+            } else {
+                format!("\\u{unit:04x}")
+            };
+        }
+    }
 }
 
 fn percent_encoded(secret: &str) -> Vec<String> {
-    let mut forms = Vec::new();
-    for set in [COMPONENT, JAVASCRIPT] {
-        let upper = utf8_percent_encode(secret, set).to_string();
-        forms.push(lower_escapes(&upper));
-        forms.push(upper);
-    }
-    let form: String = form_urlencoded(secret);
-    forms.push(lower_escapes(&form));
-    forms.push(form);
-    forms
+    let percent = PERCENT
+        .iter()
+        .map(|set| utf8_percent_encode(secret, set).to_string());
+    let forms = FORMS.iter().map(|set| {
+        utf8_percent_encode(secret, set)
+            .to_string()
+            .replace("%20", "+")
+    });
+    percent
+        .chain(forms)
+        .flat_map(|upper| [lower_escapes(&upper), upper])
+        .collect()
 }
 
 /// As an HTML form writes it: a space becomes `+`.
@@ -120,11 +234,16 @@ fn base64_within(secret: &str) -> Vec<String> {
 
 /// As HTML and XML write it.
 pub(super) fn markup_escaped(secret: &str) -> String {
+    in_markup(secret, ("&quot;", "'"))
+}
+
+fn in_markup(secret: &str, (double, single): (&str, &str)) -> String {
     secret
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-        .replace('"', "&quot;")
+        .replace('"', double)
+        .replace('\'', single)
 }
 
 #[cfg(test)]
@@ -153,6 +272,25 @@ mod tests {
             "<got>p/ss wörd&amp;&quot;+:district</got>".to_owned(),
         ] {
             assert!(is_found_in(&text), "{text}");
+        }
+    }
+
+    /// Found by the fuzz target `sealing`: what these write was only known piece by piece.
+    #[test]
+    fn it_is_found_as_well_known_programs_escape_it() {
+        for text in [
+            // PHP, Go, System.Text.Json
+            r#"{"got":"p\/ss w\u00f6rd&\"+:district"}"#,
+            r#"{"got":"p/ss wörd\u0026\"+:district"}"#,
+            r#"{"got":"p/ss w\u00F6rd\u0026\u0022\u002B:district"}"#,
+            // encodeURI; url.PathEscape of Go; quote of Python
+            "p/ss%20w%C3%B6rd&%22+:district",
+            "p%2Fss%20w%C3%B6rd&%22+:district",
+            "p/ss%20w%C3%B6rd%26%22%2B%3Adistrict",
+            // html/template of Go
+            "p/ss wörd&amp;&#34;+:district",
+        ] {
+            assert!(is_found_in(text), "{text}");
         }
     }
 

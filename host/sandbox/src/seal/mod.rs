@@ -13,6 +13,7 @@
 //! - [`request`]: opening in headers, path and query; [`body`]: in a body.
 //! - [`weakness`]: secrets that this serves badly.
 //! - [`forms`]: how a secret can look after others have written it; [`filter`]: taking these out again.
+//! - [`whole`]: both on whole requests and replies, for checks from outside.
 //!
 //! What it cannot do: know a form that only the guest and its far side agree on. SECURITY.md says what that means.
 
@@ -26,6 +27,7 @@ mod request;
 mod secret;
 mod vault;
 mod weakness;
+mod whole;
 
 pub(crate) use filter::Resealed;
 pub(crate) use request::Refusal;
