@@ -3,7 +3,7 @@
 //! The first is the adaptor's own: what it says that it wants, and what it imports. The second is the project's. Collections
 //! an adaptor has where both say so, and is not loaded where only the first does. The network has its second key in each
 //! origin that is granted, and is asked for it at each request. Files, sockets and variables are imported by what the tools
-//! of some languages build, whatever it does; there is nothing behind them.
+//! of some languages build, whatever it does; there is nothing behind them but variables that the project names.
 
 use fonio_project::{AdaptorName, Job, JobCollections, Project};
 use fonio_sandbox::Adaptor;
@@ -21,7 +21,7 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("fonio:collections/", COLLECTIONS),
     ("fonio:expression/", "the job's own engine"),
     ("wasi:cli/std", "standard output, which is the log"),
-    ("wasi:cli/environment", "variables: there are none"),
+    ("wasi:cli/environment", "variables that are granted by name"),
     ("wasi:cli/", "a process: its end, and no terminal"),
     ("wasi:clocks/", "clocks"),
     ("wasi:random/", "random bytes"),

@@ -34,6 +34,25 @@ impl Workshop {
         &self.dir
     }
 
+    /// `node_modules` with this package from npm, fetched once: another `npm install` in the same folder took one of its
+    /// dependencies out again. Nothing where npm cannot be reached; then says that `test` was skipped.
+    pub fn npm(&self, test: &str, package: &str) -> Option<PathBuf> {
+        let dir = self.dir.join(package.replace(['@', '/'], "_"));
+        let done = dir.join("done");
+        if !done.is_file() {
+            let _ = fs::remove_dir_all(&dir);
+            fs::create_dir_all(&dir).expect("the target directory can be written");
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error"]);
+            npm.args(["--prefix", ".", package]).current_dir(&dir);
+            if !reachable(test, npm) {
+                return None;
+            }
+            fs::write(done, "").expect("the target directory can be written");
+        }
+        Some(dir.join("node_modules"))
+    }
+
     /// What `make` makes of `sources`, which it is given a fresh folder for; made once for the same sources. Nothing if it is
     /// not made yet and `can_be_made` says no.
     pub fn once(

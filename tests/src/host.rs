@@ -315,6 +315,8 @@ impl Drop for Host {
         let _ = self.child.wait();
         if thread::panicking() {
             eprintln!("--- the host said:\n{}---", self.said());
+        } else {
+            self.check_what_was_written();
         }
     }
 }

@@ -33,6 +33,7 @@ mod runs;
 pub mod sinks;
 mod tls;
 mod wait;
+mod written;
 
 pub use beside::{Attack, SECRET, TIGHT};
 pub use client::{Response, base64, request};

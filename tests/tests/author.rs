@@ -108,22 +108,10 @@ fn greeter(test: &str) -> Option<PathBuf> {
         OPERATIONS_WIT,
         COMPONENTIZE_JS,
     ];
-    let tool = workshop.dir().join("tool");
-    fs::create_dir_all(&tool).expect("the target directory can be written");
-    let mut npm = Command::new("npm");
-    npm.args([
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        "--prefix",
-        ".",
-        COMPONENTIZE_JS,
-    ]);
-    npm.current_dir(&tool);
+    let modules = workshop.npm(test, COMPONENTIZE_JS)?;
     let made = workshop.once(
         &sources.map(str::as_bytes),
-        || reachable(test, npm),
+        || true,
         |dir| {
             let write = |name: &str, text: &str| {
                 let path = dir.join(name);
@@ -134,7 +122,7 @@ fn greeter(test: &str) -> Option<PathBuf> {
             write("make.mjs", GREETERS_MAKER);
             write("wit/world.wit", GREETERS_WORLD);
             write("wit/deps/operations.wit", OPERATIONS_WIT);
-            symlink(tool.join("node_modules"), dir.join("node_modules")).expect("a link");
+            symlink(&modules, dir.join("node_modules")).expect("a link");
             let mut node = Command::new("node");
             node.arg("make.mjs");
             run(node, dir).expect_code(0);

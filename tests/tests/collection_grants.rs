@@ -192,3 +192,27 @@ fn what_a_file_wants_is_shown_before_anyone_trusts_it() {
         json!(["fonio:collections/collections@1.0.0"])
     );
 }
+
+#[test]
+fn a_project_of_jobs_and_triggers_has_the_collections_that_it_names() {
+    let yaml = "jobs:\n  job:\n    adaptor: '@openfn/language-collections'\n    trigger: any\ntriggers:\n  any:\n    criteria: '{}'\n";
+    let keeps =
+        "collections.set('seen', 'key', state => state.data);\ncollections.get('seen', 'key');";
+    let project = |collections: &str| {
+        Project::new()
+            .file("project.yaml", format!("{yaml}{collections}"))
+            .file("jobs/job.js", keeps)
+    };
+    let host = Host::serving(project("collections: [seen]\n"));
+    let run = host.run(&json!({ "n": 7 }));
+    assert_eq!(run.status, "succeeded", "{run:#?}");
+    assert_eq!(run.steps[0].output["data"]["n"], 7);
+    let run = Host::serving(project("")).run(&json!({}));
+    assert!(
+        run.steps[0]
+            .error
+            .to_string()
+            .contains("collections: [seen]"),
+        "{run:#?}"
+    );
+}

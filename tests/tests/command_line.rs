@@ -392,3 +392,11 @@ fn a_folder_that_is_not_there_and_a_file_in_place_of_one_are_wrong_use() {
         .expect_said("wf.json is a file")
         .expect_said("fonio project import wf.json");
 }
+
+#[test]
+fn an_error_in_a_job_within_the_project_file_stands_where_it_is_in_that_file() {
+    let yaml = "jobs:\n  job:\n    adaptor: '@openfn/language-common'\n    trigger: any\n    expression: |\n      fn(state => state);\n      fn(state => state.no.such);\ntriggers:\n  any:\n    criteria: '{}'\n";
+    let project = Project::new().file("project.yaml", yaml);
+    let ended = Program::new(["run", "job", "--project", "."]).run(project.dir());
+    ended.expect_code(1).expect_said("project.yaml:7:");
+}

@@ -412,3 +412,29 @@ fn audit(project: &Project) -> Vec<Value> {
         .map(|line| serde_json::from_str(line).expect("a line is JSON"))
         .collect()
 }
+
+#[test]
+fn a_host_whose_users_are_all_viewers_says_that_nobody_is_admin() {
+    let project = project();
+    project.user("ama", &["--role", "viewer"]);
+    let host = Host::guarded(project);
+    let said = host.said();
+    assert!(said.contains("nobody here has the role admin"), "{said}");
+    host.project
+        .fonio(&["user", "role", "ama", "--role", "admin"]);
+    let host = host.restarted_after(|| {});
+    assert!(!host.said().contains("nobody here"), "{}", host.said());
+}
+
+#[test]
+fn where_there_is_no_host_nobody_is_added() {
+    let nowhere = Project::new();
+    for arguments in [["user", "add", "ama"], ["token", "new", "ama"]] {
+        Program::new(arguments)
+            .input("a grain of fonio\n")
+            .run(nowhere.dir())
+            .expect_code(2)
+            .expect_said("--data DIR");
+    }
+    assert!(!nowhere.path(".fonio").exists());
+}

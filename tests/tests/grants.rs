@@ -91,6 +91,8 @@ fn the_table_is_there_for_programs_too() {
             "network": ["https://open.example.org"],
             "collections": {},
             "collections_for_adaptor": false,
+            "by_credential": { "registry": ["https://registry.example.org"] },
+            "environment": [],
             "revealed": [],
         })
     );

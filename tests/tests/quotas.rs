@@ -76,7 +76,7 @@ fn neighbour_runs(host: &Host, times: usize) {
 
 #[test]
 fn steps_that_loop_in_every_shared_place_leave_a_neighbour_its_own() {
-    let project = project("runs_at_once = 64\n", LOOPS).file(
+    let project = project("runs_at_once = 9\n", LOOPS).file(
         "clinic/fonio.toml",
         "[limits]\ncpu_time = \"10m\"\nwall_time = \"10m\"\n",
     );
@@ -127,7 +127,7 @@ fn runs_beyond_a_minutes_wait_and_are_said() {
     }
     wait_for_runs(&host, "clinic", "succeeded", 2);
     wait_for("the reason", || {
-        host.said().contains("[clinic] the tenant's quota `runs_per_minute` is 2, and as many began: what is queued waits").then_some(())
+        host.said().contains("[clinic] the tenant's quota `runs_per_minute` (in tenants.toml) is 2, and as many began: what is queued waits").then_some(())
     });
     assert_eq!(count(&host, "clinic", "queued"), 2);
     neighbour_runs(&host, 3);
@@ -146,7 +146,7 @@ fn a_tenant_whose_hour_is_computed_waits_and_its_neighbour_does_not() {
     wait_for_runs(&host, "clinic", "failed", 1);
     wait_for("the reason", || {
         host.said()
-            .contains("[clinic] the tenant's quota `cpu_per_hour` is 1s, and 1.")
+            .contains("[clinic] the tenant's quota `cpu_per_hour` (in tenants.toml) is 1s, and 1.")
             .then_some(())
     });
     assert_eq!(count(&host, "clinic", "queued"), 1);
@@ -163,7 +163,10 @@ fn a_tenant_that_stored_its_share_is_refused_and_its_neighbour_is_not() {
         (reply.status != 202).then_some(reply)
     });
     let said = refused.problem(507);
-    assert!(said.contains("no more than 1.0 MiB may be"), "{said}");
+    assert!(
+        said.contains("quota `stored` (in tenants.toml) is 1MiB, and 1."),
+        "{said}"
+    );
     wait_for_runs(&host, "clinic", "queued", 0);
     wait_for_runs(&host, "clinic", "running", 0);
     assert_eq!(count(&host, "clinic", "failed"), 0, "what was accepted ran");
@@ -186,7 +189,7 @@ fn requests_beyond_those_being_answered_are_refused() {
     let said = refused.problem(503);
     assert_eq!(
         said,
-        "the tenant's quota `requests_at_once` is 1, and as many are being answered"
+        "the tenant's quota `requests_at_once` (in tenants.toml) is 1, and as many are being answered"
     );
     neighbour_runs(&host, 3);
     slow.write_all(b"{}").expect("sent");
@@ -215,7 +218,7 @@ fn a_quota_that_makes_no_sense_is_a_problem_where_it_stands() {
     host.wait_until_ready();
     for said in [
         "`runs_at_once` cannot be 0",
-        "from 1 to 64; without the line it is 8",
+        "from 1 to 9; without the line it is 8",
         "tenants.toml:2:",
         "`stored` should be a size, such as \"64MiB\"",
         "there is no key `speed` in [tenants.clinic.quota]",

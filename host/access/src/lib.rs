@@ -100,6 +100,16 @@ impl Access {
         self.read(|conn| conn.query_row(empty, [], |row| row.get(0)))
     }
 
+    /// Whether somebody is admin, of one project or of all.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn has_admin(&self) -> Result<bool, AccessError> {
+        let admins = "SELECT EXISTS (SELECT 1 FROM roles WHERE role = 'admin')
+                          OR EXISTS (SELECT 1 FROM tokens WHERE role = 'admin')";
+        self.read(|conn| conn.query_row(admins, [], |row| row.get(0)))
+    }
+
     fn read<T>(
         &self,
         ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -29,7 +29,9 @@ pub enum SignIn {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSignIn {
     /// No such user, another password, no such token: which of them is not said.
-    #[error("the name or the password is wrong")]
+    #[error(
+        "the name or the password is wrong, or the token is not known, was revoked or has expired"
+    )]
     Wrong,
     /// Too many wrong tries.
     #[error("too many wrong tries; the next one counts in {} s", whole_seconds(*.0))]

@@ -44,6 +44,13 @@ pub fn origins_of_credential(body: &Map<String, Value>) -> Vec<Origin> {
 }
 
 impl Settings {
+    /// Names of the variables that an adaptor (by its full name) sees.
+    pub fn environment_of(&self, adaptor: &str) -> impl Iterator<Item = &str> {
+        let own = self.adaptors.get(adaptor);
+        own.into_iter()
+            .flat_map(|own| own.environment.iter().map(|name| name.text.as_str()))
+    }
+
     /// What a job with this adaptor (by its full name) may reach, with `credential` the origins of its credential.
     pub fn grants(&self, adaptor: &str, credential: Vec<Origin>) -> Grants {
         let own = self.adaptors.get(adaptor);

@@ -96,8 +96,9 @@ pub const QUOTAS: &[QuotaInfo] = &[
         // As many as there are places that all tenants share.
         default: 8,
         smallest: 1,
-        largest: 64,
-        counts: "Steps of the tenant that run at the same moment, each of a run of its own.",
+        // Those and its own.
+        largest: 9,
+        counts: "Runs of the tenant that go on at the same moment; of each, one step after another.",
         reached: "Others wait in the tenant's own queue.",
         get: |quota| u64::from(quota.runs_at_once),
         set: |quota, amount| quota.runs_at_once = count(amount),
@@ -109,7 +110,7 @@ pub const QUOTAS: &[QuotaInfo] = &[
         default: 600,
         smallest: 1,
         largest: 1_000_000,
-        counts: "Steps of the tenant that begin within a minute; as many may begin at once after a pause.",
+        counts: "Steps of the tenant that begin within a minute, of which a run has one or more; as many may begin at once after a pause.",
         reached: "Others wait in the tenant's own queue until their turn.",
         get: |quota| u64::from(quota.runs_per_minute),
         set: |quota, amount| quota.runs_per_minute = count(amount),

@@ -171,7 +171,8 @@ impl LiveAdaptor {
     ) -> wasmtime::Result<LiveAdaptor> {
         let hooks = StepHttp::new(outside.clone(), Arc::clone(meter), log.clone());
         let refusals = hooks.refusals();
-        let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks);
+        let seen = &outside.variables;
+        let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks, seen);
         state.collections = collections.clone();
         let mut store = store(engine, state, |state| &mut state.limiter);
         let instance = pre.instantiate_async(&mut store).await?;
@@ -280,7 +281,7 @@ async fn describe(
     let failed = |error: wasmtime::Error| AdaptorError::Describe(trap_reason(&error, None));
     let log = StepLog::new(meter.limits().log_bytes);
     let hooks = StepHttp::new(StepOutside::nothing(), Arc::clone(&meter), log.clone());
-    let state = AdaptorState::new(meter, log, hooks);
+    let state = AdaptorState::new(meter, log, hooks, &[]);
     let mut store = store(engine, state, |state| &mut state.limiter);
     let instance = pre.instantiate_async(&mut store).await.map_err(failed)?;
     let said = instance

@@ -44,7 +44,7 @@ pub(crate) fn store<T: 'static>(
     store
 }
 
-/// The store data of an adaptor: plain WASI with nothing granted, `wasi:http` through the choke point, the log.
+/// The store data of an adaptor: plain WASI with nothing granted but variables, `wasi:http` through the choke point, the log.
 pub(crate) struct AdaptorState {
     pub limiter: Limiter,
     wasi: WasiCtx,
@@ -56,7 +56,13 @@ pub(crate) struct AdaptorState {
 }
 
 impl AdaptorState {
-    pub fn new(meter: Arc<Meter>, log: StepLog, hooks: StepHttp) -> AdaptorState {
+    /// `variables` is all that the guest sees of an environment.
+    pub fn new(
+        meter: Arc<Meter>,
+        log: StepLog,
+        hooks: StepHttp,
+        variables: &[(String, String)],
+    ) -> AdaptorState {
         let mut table = ResourceTable::new();
         let requests = usize::try_from(meter.limits().requests).unwrap_or(usize::MAX);
         table.set_max_capacity(HANDLES_MAX.saturating_add(requests));
@@ -66,6 +72,7 @@ impl AdaptorState {
             .stdout(Output::new(log.clone(), Level::Info))
             .stderr(Output::new(log.clone(), Level::Warn))
             .max_random_size(RANDOM_MAX_BYTES)
+            .envs(variables)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)

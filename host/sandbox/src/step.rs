@@ -35,6 +35,8 @@ pub struct StepRequest {
     pub seals: Seals,
     /// Who keeps its collections; without one it has none.
     pub collections: Option<Arc<dyn Collections>>,
+    /// The variables that its adaptor sees by `wasi:cli/environment`.
+    pub variables: Vec<(String, String)>,
     /// What it may use up.
     pub limits: Limits,
     /// Who reads its lines as they are written; they are in the outcome in any case.
@@ -196,9 +198,14 @@ impl Sandbox {
             egress,
             seals,
             collections,
+            variables,
             ..
         } = request;
-        let outside = StepOutside { egress, seals };
+        let outside = StepOutside {
+            egress,
+            seals,
+            variables: variables.into(),
+        };
         let collections = StepCollections(collections);
         let input = Job {
             bytecode: job.bytecode.clone(),

@@ -66,6 +66,7 @@ pub async fn try_case(
             job: Arc::new(job),
             state,
             egress: Egress::new(Grants::new([origin])),
+            variables: Vec::new(),
             seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits,

@@ -1,6 +1,6 @@
 //! What `fonio user`, `fonio token` and `fonio audit` share: where the file is, who changes it, and lists.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use clap::Args;
@@ -8,6 +8,7 @@ use fonio_access::Access;
 
 use super::output::println;
 use super::{Failure, serve};
+use crate::bring::holds_project;
 
 /// Where a host keeps its data.
 #[derive(Debug, Args)]
@@ -18,9 +19,20 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Opens the file of users and tokens; a host that runs sees at once what is changed in it.
+    /// Opens the file of users and tokens; a host that runs sees at once what is changed in it. Makes one before the first
+    /// start, but not where there is nothing to serve: whoever is added there could sign in nowhere.
     pub(crate) fn open(self) -> Result<Access, Failure> {
-        Access::open(&self.folder()?).map_err(Failure::failed)
+        let named = self.dir.is_some();
+        let folder = self.folder()?;
+        let project = folder.parent().unwrap_or(Path::new("."));
+        if !named && !folder.exists() && !holds_project(project) {
+            return Err(Failure::usage(format!(
+                "there is neither a host's data nor a project in {}; name the folder of the host's data with --data DIR, which \
+                 is .fonio in what it serves",
+                project.display()
+            )));
+        }
+        Access::open(&folder).map_err(Failure::failed)
     }
 
     /// The same where there is one, for what makes no sense without.

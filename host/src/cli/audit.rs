@@ -6,7 +6,7 @@ use super::access::{Data, table, time};
 use super::output::println;
 use super::{Exit, Failure};
 
-/// Shows who did what: sign-ins, users and tokens, what was refused, grants, reveals, retries, exports. The oldest first.
+/// Shows who did what: sign-ins, users and tokens, what was refused, grants, reveals. The oldest first.
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
     /// One JSON object a line.

@@ -115,6 +115,12 @@ pub(crate) fn announce(entrance: &Entrance, url: &str) -> Result<(), Failure> {
         return Ok(());
     }
     if !access.is_empty().map_err(Failure::failed)? {
+        if !access.has_admin().map_err(Failure::failed)? {
+            paint::event(
+                "no admin",
+                "nobody here has the role admin: `fonio user role NAME --role admin`, or `fonio token new NAME --role admin`",
+            );
+        }
         return Ok(());
     }
     let new = NewToken {

@@ -82,6 +82,7 @@ impl Conditions {
                 json!(upstream)
             ),
             egress: Egress::new(Grants::default()),
+            variables: Vec::new(),
             seals: Seals::default(),
             collections: None,
             limits,

@@ -241,6 +241,7 @@ async fn execute(
                 &live.collections,
                 live.project.collections_for(job),
             )),
+            variables: live.project.variables_for(job).to_vec(),
             limits,
             listener: step.listener.clone(),
         })

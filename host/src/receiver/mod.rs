@@ -24,6 +24,7 @@ use crate::flow::{id_of, new_run};
 use crate::host::{Figures, Host};
 use crate::live::Live;
 use crate::server::Reply;
+use crate::tenants::exhausted;
 use door::Door;
 
 pub use body::{BodyError, Parsed, parse as parse_body};
@@ -80,7 +81,7 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
         .store
         .accept(message, matched)
         .await
-        .map_err(|error| not_stored(&error))?;
+        .map_err(|error| not_stored(host, &error))?;
     match live.project.environment.endpoint_style {
         EndpointStyle::Async => Ok(Reply::json(StatusCode::ACCEPTED, &Begun::new(&names))),
         EndpointStyle::Sync => {
@@ -161,9 +162,16 @@ async fn parse(headers: &HeaderMap, bytes: Bytes, keys: &BTreeSet<&str>) -> Resu
     })
 }
 
-fn not_stored(error: &StoreError) -> Reply {
+fn not_stored(host: &Host, error: &StoreError) -> Reply {
     let said = format!("the message was not accepted: {error}");
-    if matches!(error, StoreError::Full { .. }) {
+    if let StoreError::Full { stored, .. } = error {
+        let said = match host.ration.quota() {
+            Some(quota) => {
+                let used = format!("{:.1} MiB are stored", *stored as f64 / f64::from(1 << 20));
+                exhausted("stored", &quota, &used)
+            }
+            None => said,
+        };
         return Reply::problem(StatusCode::INSUFFICIENT_STORAGE, &said);
     }
     Reply::later(&said)

@@ -87,7 +87,7 @@ pub async fn receive(
         .store
         .accept(message, vec![new_run(workflow, trigger)])
         .await
-        .map_err(|error| not_stored(&error))?;
+        .map_err(|error| not_stored(host, &error))?;
     let Some(run) = accepted.runs.first().copied() else {
         return Err(Reply::problem(
             StatusCode::INTERNAL_SERVER_ERROR,

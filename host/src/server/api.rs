@@ -24,7 +24,11 @@ pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
         ["runs"] => runs(host, query).await,
         ["runs", id] => run(host, id).await,
         ["dataclips", id] => dataclip(host, id).await,
-        _ => return not_found("the API has project, messages, runs, runs/<id> and dataclips/<id>"),
+        _ => {
+            return not_found(
+                "the API has project, messages, runs, runs/<id>, dataclips/<id>, session and audit",
+            );
+        }
     };
     answer
         .unwrap_or_else(|error| Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))

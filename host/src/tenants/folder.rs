@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Problem, Tenants, check_tenant_name, load_tenants};
+use fonio_project::{Problem, TENANTS_FILE, Tenants, check_tenant_name, load_tenants};
 use fonio_store::{Store, StoreOptions};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
@@ -63,7 +63,12 @@ impl Folder {
         let mut said = BTreeSet::new();
         let (settings, problems) = load_tenants(&self.dir);
         match settings {
-            Some(settings) => self.settings = settings,
+            Some(settings) => {
+                if settings != self.settings && !self.running.is_empty() {
+                    paint::event("reloaded", TENANTS_FILE);
+                }
+                self.settings = settings;
+            }
             None => self.complain(&mut said, "what it said before counts", &problems),
         }
         let names = self.names(&mut said);

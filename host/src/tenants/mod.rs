@@ -18,7 +18,7 @@ mod sites;
 mod threads;
 
 pub use places::{Place, Places, Share};
-pub use ration::{Answering, Exhausted, Ration};
+pub use ration::{Answering, Exhausted, Ration, exhausted};
 pub use running::{Means, Running};
 pub use sites::{Found, Sites};
 pub use threads::{Lanes, Threads};

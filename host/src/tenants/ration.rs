@@ -224,7 +224,7 @@ impl Used {
 /// The sentence for a quota that is used up.
 pub fn exhausted(name: &str, quota: &Quota, used: &str) -> String {
     let value = QuotaInfo::named(name).map_or_else(String::new, |info| info.shown(quota));
-    format!("the tenant's quota `{name}` is {value}, and {used}")
+    format!("the tenant's quota `{name}` (in tenants.toml) is {value}, and {used}")
 }
 
 #[cfg(test)]
@@ -257,7 +257,7 @@ mod tests {
         let exhausted = ration.allows(0, now).expect_err("a minute's are used");
         assert_eq!(
             exhausted.said,
-            "the tenant's quota `runs_per_minute` is 60, and as many began"
+            "the tenant's quota `runs_per_minute` (in tenants.toml) is 60, and as many began"
         );
         assert!(exhausted.wait <= Duration::from_secs(1));
         let later = now + Duration::from_secs(1) + Duration::from_millis(1);
@@ -281,7 +281,7 @@ mod tests {
         let exhausted = ration.allows(0, at(30)).expect_err("eleven of ten seconds");
         assert_eq!(
             exhausted.said,
-            "the tenant's quota `cpu_per_hour` is 10s, and 11.0 s were used"
+            "the tenant's quota `cpu_per_hour` (in tenants.toml) is 10s, and 11.0 s were used"
         );
         assert!(
             ration.allows(0, at(50)).is_err(),
@@ -319,7 +319,7 @@ mod tests {
         let places = [ration.answer(), ration.answer()];
         assert_eq!(
             ration.answer().expect_err("both are taken"),
-            "the tenant's quota `requests_at_once` is 2, and as many are being answered"
+            "the tenant's quota `requests_at_once` (in tenants.toml) is 2, and as many are being answered"
         );
         drop(places);
         assert!(ration.answer().is_ok());

@@ -225,6 +225,7 @@ impl Steps {
         seals: Seals,
     ) -> anyhow::Result<StepOutcome> {
         let request = StepRequest {
+            variables: Vec::new(),
             job: Arc::clone(&self.code),
             state,
             egress: self.egress.clone(),

@@ -11,11 +11,9 @@ impl Adaptor for Guest {
     fn attack(_: &str) -> Result<Reply, Error> {
         let (folders, variables, arguments) =
             (get_directories().len(), get_environment(), get_arguments());
-        data(format!(
-            "[{folders},{},{}]",
-            variables.len(),
-            arguments.len()
-        ))
+        // As Rust shows them for debugging, plain words are JSON too.
+        let variables: Vec<[String; 2]> = variables.into_iter().map(<[String; 2]>::from).collect();
+        data(format!("[{folders},{variables:?},{}]", arguments.len()))
     }
 }
 

@@ -12,7 +12,14 @@ use crate::reading::Reading;
 use crate::report::Place;
 use crate::tree::{Data, Key, Node};
 
-const TOP_KEYS: &[&str] = &["id", "name", "jobs", "triggers", "credentials"];
+const TOP_KEYS: &[&str] = &[
+    "id",
+    "name",
+    "jobs",
+    "triggers",
+    "credentials",
+    "collections",
+];
 const JOB_KEYS: &[&str] = &["expression", "adaptor", "trigger", "credential"];
 const TRIGGER_KINDS: &[&str] = &["criteria", "cron", "success", "failure"];
 
@@ -25,6 +32,7 @@ pub(super) struct Flat {
     pub jobs: Vec<FlatJob>,
     pub triggers: Vec<FlatTrigger>,
     pub credentials: BTreeMap<String, Body>,
+    pub collections: Vec<String>,
     pub kept: Map<String, Value>,
 }
 
@@ -66,6 +74,8 @@ impl Reading<'_> {
                 "credentials" => {
                     project.credentials = self.credential_bodies(value, "`credentials`")
                 }
+                // OpenFn/microservice had none; the jobs of such a project may all the same.
+                "collections" => project.collections = self.collections(value),
                 "async" | "staticData" if generation == Generation::V1 => {
                     self.of_v1(key, value);
                     project.kept.insert(key.text.clone(), value.to_json());

@@ -33,6 +33,7 @@ pub(super) fn fold(
         name: flat.name,
         description: flat.description,
         workflows,
+        collections: flat.collections,
         bodies: flat.credentials,
         kept: flat.kept,
         ..Draft::new(generation, &source.path)

@@ -89,6 +89,8 @@ pub struct Project {
     pub collections: Vec<String>,
     /// By name.
     pub credentials: BTreeMap<String, Credential>,
+    /// By the full name of an adaptor: the variables that it sees, by name.
+    pub variables: BTreeMap<String, Vec<(String, String)>>,
     /// fonio.toml.
     pub settings: Settings,
     /// `.env` and the process's environment.

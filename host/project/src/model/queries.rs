@@ -200,6 +200,12 @@ impl Project {
         self.settings.collections_with(&job.adaptor.name)
     }
 
+    /// The variables that the adaptor of `job` sees, by name.
+    pub fn variables_for(&self, job: &Job) -> &[(String, String)] {
+        let granted = self.variables.get(&job.adaptor.name);
+        granted.map_or(&[], Vec::as_slice)
+    }
+
     /// What one step of `job` may use. Its workflow's options stand in place of the defaults; where fonio.toml sets the
     /// same limit, the smaller counts. A whole run's `timeout` is also the longest that one step may take.
     pub fn limits_for(&self, job: &Job) -> Limits {

@@ -58,6 +58,7 @@ pub(crate) fn resolve(
     };
     warn_of_unused_adaptors(inputs, &settings, &workflows);
     warn_of_absent_collections(inputs, &settings, &draft.collections);
+    let variables = granted_variables(inputs, &settings, variables);
     settle_triggers(inputs, &mut settings, &workflows, &credentials, &aliases);
     let project = Project {
         id: project_id(inputs.dir, &draft, &settings),
@@ -69,6 +70,7 @@ pub(crate) fn resolve(
         workflows,
         collections: draft.collections,
         credentials,
+        variables,
         settings,
         environment,
         fingerprint: inputs.fingerprint(),
@@ -272,6 +274,31 @@ fn warn_of_unused_adaptors(inputs: &mut Inputs<'_>, settings: &Settings, workflo
                 .help = did_you_mean(&adaptor.written, "the jobs have", used);
         }
     }
+}
+
+/// The values of the variables that adaptors see.
+fn granted_variables(
+    inputs: &mut Inputs<'_>,
+    settings: &Settings,
+    variables: &Variables<'_>,
+) -> BTreeMap<String, Vec<(String, String)>> {
+    let mut granted: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for (adaptor, own) in &settings.adaptors {
+        for name in &own.environment {
+            let Some((value, ..)) = variables.get(&name.text) else {
+                let message = format!("the variable `{}` is not set", name.text);
+                let report = &mut inputs.report;
+                report
+                    .error(Path::new(SETTINGS_FILE), name.at, message)
+                    .help("set it in the environment or in .env, or take it out of `environment`");
+                continue;
+            };
+            inputs.note(&format!("variable {}", name.text), value.as_bytes());
+            let seen = granted.entry(adaptor.clone()).or_default();
+            seen.push((name.text.clone(), value));
+        }
+    }
+    granted
 }
 
 fn warn_of_absent_collections(inputs: &mut Inputs<'_>, settings: &Settings, there: &[String]) {

@@ -9,17 +9,13 @@ use crate::grants::{Access, CollectionGrants};
 use crate::reading::Reading;
 use crate::tree::{Data, Key, Node};
 
-const KEYS: &[&str] = &["network", "collections"];
+const KEYS: &[&str] = &["network", "collections", "environment"];
 
 /// What the contract has names for and this version has not. A grant that does nothing would be taken for one that does.
 const ABSENT: &[(&str, &str)] = &[
     ("events", "adaptors cannot publish events"),
     ("databases", "adaptors have no databases"),
     ("datastore", "adaptors have no files"),
-    (
-        "environment",
-        "adaptors see no variables; what one needs belongs into its job's credential",
-    ),
 ];
 
 impl Reading<'_> {
@@ -56,17 +52,29 @@ impl Reading<'_> {
         let mut read = AdaptorSettings {
             allow: None,
             collections: None,
+            environment: Vec::new(),
             written: name.text.clone(),
             at: name.at,
         };
         for (key, value) in self.map(node, place).unwrap_or_default() {
             match key.text.as_str() {
                 "network" => read.allow = self.network(value, place),
+                "environment" => read.environment = self.variables(value),
                 "collections" => read.collections = Some(self.collection_grants(key, value)),
                 _ => self.absent_or_unknown(key, place),
             }
         }
         read
+    }
+
+    /// Names of variables, each where it stands.
+    fn variables(&mut self, node: &Node) -> Vec<Key> {
+        let items = self.list(node, "`environment`").unwrap_or_default();
+        let name = |item: &Node| {
+            let text = self.text(item, "a variable's name in `environment`")?;
+            Some(Key { text, at: item.at })
+        };
+        items.iter().filter_map(name).collect()
     }
 
     fn absent_or_unknown(&mut self, key: &Key, place: &str) {

@@ -20,6 +20,7 @@ use crate::grants::{CollectionGrants, Origin};
 use crate::limits::{LimitInfo, Limits, milliseconds};
 use crate::model::WorkflowOptions;
 use crate::report::Place;
+use crate::tree::Key;
 
 /// The file's name.
 pub const SETTINGS_FILE: &str = "fonio.toml";
@@ -82,6 +83,8 @@ pub struct AdaptorSettings {
     /// `collections`, which stands in place of the project's for jobs with this adaptor, and lets the adaptor itself have
     /// them, too.
     pub collections: Option<CollectionGrants>,
+    /// `environment`: names of variables that the adaptor sees.
+    pub(crate) environment: Vec<Key>,
     /// The name as it is written in the file.
     pub written: String,
     pub(crate) at: Place,

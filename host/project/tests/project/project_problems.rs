@@ -60,7 +60,7 @@ fn an_empty_project_file_has_no_jobs() {
 #[test]
 fn unknown_keys_are_warned_of_and_never_dropped_silently() {
     let fixture = Fixture::new(&format!(
-        "{}collections: {{}}\n",
+        "{}channels: {{}}\n",
         WORKING
             .replace("adaptor:", "adapter: x\n    adaptor:")
             .replace("criteria: '{}'", "criteria: '{}', webhook: x")
@@ -70,7 +70,7 @@ fn unknown_keys_are_warned_of_and_never_dropped_silently() {
         [
             "warning project.yaml:4:5 `adapter` means nothing in a job, and is ignored | did you mean `adaptor`?",
             "warning project.yaml:8:32 `webhook` means nothing in a trigger, and is ignored | a trigger may have: `criteria`, `cron`, `success`, `failure`",
-            "warning project.yaml:9:1 `collections` means nothing in a project file, and is ignored | a project file may have: `id`, `name`, `jobs`, `triggers`, `credentials`",
+            "warning project.yaml:9:1 `channels` means nothing in a project file, and is ignored | a project file may have: `id`, `name`, `jobs`, `triggers`, `credentials`, `collections`",
         ]
     );
     assert!(!fixture.load().has_errors());

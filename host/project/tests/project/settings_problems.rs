@@ -44,7 +44,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[adaptors.http]\nallow = []\n",
-            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`, `collections`",
+            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`, `collections`, `environment`",
         ),
         (
             "[adaptors.http]\nnetwork = { alow = [] }\n",
@@ -288,10 +288,6 @@ fn a_capability_that_this_version_has_not_cannot_be_granted() {
         ("events", "adaptors cannot publish events"),
         ("databases", "adaptors have no databases"),
         ("datastore", "adaptors have no files"),
-        (
-            "environment",
-            "adaptors see no variables; what one needs belongs into its job's credential",
-        ),
     ] {
         let fixture = with_toml(&format!("[adaptors.http]\n{key} = [\"a\"]\n"));
         assert_eq!(
@@ -301,6 +297,20 @@ fn a_capability_that_this_version_has_not_cannot_be_granted() {
             )
         );
     }
+}
+
+#[test]
+fn a_variable_that_an_adaptor_may_see_has_to_be_there() {
+    let fixture = with_toml("[adaptors.http]\nenvironment = [\"NOT_SET\"]\n");
+    assert_eq!(
+        only_problem(&fixture),
+        "error fonio.toml:2:16 the variable `NOT_SET` is not set | set it in the environment or in .env, or take it out of `environment`"
+    );
+    let fixture = with_toml("[adaptors.http]\nenvironment = \"NOT_SET\"\n");
+    assert_eq!(
+        only_problem(&fixture),
+        "error fonio.toml:2:15 `environment` should be a list, and is a text"
+    );
 }
 
 #[test]

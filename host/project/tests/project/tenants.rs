@@ -50,8 +50,8 @@ fn what_is_wrong_has_a_place_and_gives_no_settings() {
             "tenants.toml:2:16",
         ),
         (
-            "[quota]\nruns_at_once = 65\n",
-            "from 1 to 64; without the line it is 8",
+            "[quota]\nruns_at_once = 10\n",
+            "from 1 to 9; without the line it is 8",
             "tenants.toml:2:16",
         ),
         (

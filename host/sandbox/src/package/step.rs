@@ -49,7 +49,7 @@ impl PackageCode {
         runtime.collections = collections;
         let state = PackageState {
             runtime,
-            adaptor: AdaptorState::new(meter, log, hooks),
+            adaptor: AdaptorState::new(meter, log, hooks, &[]),
         };
         let store = store(engine, state, |state| &mut state.runtime.limiter);
         (store, refusals)

@@ -43,6 +43,10 @@ struct AdaptorShown {
     collections: BTreeMap<String, String>,
     /// Whether the adaptor may use them, too: it has a table of its own for that, or is in one engine with the job.
     collections_for_adaptor: bool,
+    /// What the credentials of its jobs are for, which they may reach besides.
+    by_credential: BTreeMap<String, Vec<String>>,
+    /// Variables that it sees, by name.
+    environment: Vec<String>,
     /// Credentials whose secrets it sees.
     revealed: Vec<String>,
 }
@@ -89,6 +93,15 @@ fn adaptors(live: &Live) -> Vec<AdaptorShown> {
                 one.from = "not here".to_owned();
             }
             one.jobs = jobs.iter().map(|job| job.key.clone()).collect();
+            for credential in jobs
+                .iter()
+                .filter_map(|job| live.project.credential_for(job))
+            {
+                let origins = texts(credential.origins.iter());
+                if one.wants_network() && !origins.is_empty() {
+                    one.by_credential.insert(credential.name.clone(), origins);
+                }
+            }
             let revealed = jobs.iter().filter_map(|job| vault_of(live, job));
             let revealed = revealed.filter(|vault| vault.reveals());
             one.revealed = each_once(revealed.map(|vault| vault.name().to_owned()));
@@ -117,13 +130,18 @@ fn adaptor(live: &Live, name: &str, found: Option<&LoadedAdaptor>) -> AdaptorSho
         name: name.to_owned(),
         from: from(found),
         jobs: Vec::new(),
+        network: match wants.contains(&"network") {
+            true => texts(settings.grants(name, Vec::new()).origins()),
+            false => Vec::new(),
+        },
         wants: wants.into_iter().map(str::to_owned).collect(),
-        network: texts(settings.grants(name, Vec::new()).origins()),
         collections: collections(live, &granted),
         collections_for_adaptor: found.is_none_or(|found| {
             let apart = found.adaptor.contents().is_none();
             !apart || (found.adaptor.wants_collections() && granted.are_for_the_adaptor())
         }),
+        by_credential: BTreeMap::new(),
+        environment: settings.environment_of(name).map(str::to_owned).collect(),
         revealed: Vec::new(),
     }
 }
@@ -241,19 +259,28 @@ impl AdaptorShown {
             };
             row("collections", &format!("{}{whose}", each.join(", ")));
         }
+        if !self.environment.is_empty() {
+            row("variables", &self.environment.join(", "));
+        }
         if !self.revealed.is_empty() {
             row("SEES SECRETS", &format!("of {}", self.revealed.join(", ")));
         }
     }
 
+    fn wants_network(&self) -> bool {
+        self.wants.iter().any(|want| want == "network")
+    }
+
     fn reach(&self) -> String {
-        if !self.wants.iter().any(|want| want == "network") {
-            "nothing".to_owned()
-        } else if self.network.is_empty() {
-            "what its jobs' credentials are for, and nothing else".to_owned()
-        } else {
-            self.network.join(", ")
+        let mut reach = self.network.clone();
+        for (credential, origins) in &self.by_credential {
+            reach.extend(
+                origins
+                    .iter()
+                    .map(|origin| format!("{origin} (by {credential})")),
+            );
         }
+        listed(&reach)
     }
 }
 

@@ -186,6 +186,7 @@ pub(super) fn only_job(
         kept: Map::new(),
     };
     Ok(Project {
+        variables: std::collections::BTreeMap::new(),
         id,
         name: None,
         description: None,

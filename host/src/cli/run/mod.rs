@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    Credential, Grants, JobCollections, Limits, Loaded, NoSuchJob, Origin, Problem, Project,
-    Settings,
+    Credential, Grants, Job, JobCollections, Limits, Loaded, NoSuchJob, Origin, Problem, Project,
+    Settings, Workflow,
 };
 use fonio_sandbox::{
     Adaptor, Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome,
@@ -24,7 +24,7 @@ pub(super) use self::compile::{compile, compiled};
 use self::listener::ToPerson;
 use super::output::println;
 use super::{Exit, Failure, named, paint, sandbox};
-use crate::authored::Place;
+use crate::authored::{Authored, Place};
 use crate::bring::{holds_project, word};
 use crate::collections::{PassingCollections, granted};
 use crate::host::{load_project, load_project_file};
@@ -81,6 +81,9 @@ struct Prepared {
     credential: Option<Arc<Held>>,
     adaptor: Option<Arc<Adaptor>>,
     collections: JobCollections,
+    variables: Vec<(String, String)>,
+    /// The job as the project's files have it, in which its expression may be a part of a larger file.
+    of_project: Option<(Job, Option<Workflow>)>,
     settings: Settings,
     /// Where fonio.toml is.
     dir: PathBuf,
@@ -100,6 +103,10 @@ impl Prepared {
         let Some((line, column)) = failure.position else {
             return String::new();
         };
+        if let Some((job, workflow)) = &self.of_project {
+            let authored = Authored::new(job, workflow.as_ref());
+            return authored.place(line, column).shown();
+        }
         let text = self.source.lines().nth(line as usize - 1);
         let (file, text) = (self.file.as_path(), text.map(str::to_owned));
         let place = Place {
@@ -148,6 +155,7 @@ impl Run {
             job: Arc::clone(&prepared.code),
             state: state.to_string(),
             egress: Egress::new(grants),
+            variables: prepared.variables.clone(),
             seals,
             collections: Some(granted(&passing, prepared.collections.clone())),
             limits: prepared.limits,
@@ -225,6 +233,8 @@ impl Run {
             credential: live_job.credential.clone(),
             adaptor: None,
             collections: live.project.collections_for(&job),
+            variables: live.project.variables_for(&job).to_vec(),
+            of_project: Some((job.clone(), live.project.workflow_of(&job).cloned())),
             settings: live.project.settings.clone(),
             dir: live.project.dir.clone(),
         })
@@ -276,6 +286,7 @@ impl Run {
         }
         let code = compiled(sandbox, &file, &source, adaptor.clone()).await?;
         let grants = settings.grants(name.as_deref().unwrap_or_default(), Vec::new());
+        let variables = variables(&settings, name.as_deref().unwrap_or_default(), dir)?;
         Ok(Prepared {
             file,
             source,
@@ -285,6 +296,8 @@ impl Run {
             credential: None,
             adaptor,
             collections,
+            variables,
+            of_project: None,
             settings,
             dir: dir.to_path_buf(),
         })
@@ -405,4 +418,24 @@ pub(super) fn origins(allow: &[String]) -> Result<Vec<Origin>, Failure> {
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// The values of the variables that an adaptor sees: those of this process, else of `.env` beside fonio.toml.
+fn variables(
+    settings: &Settings,
+    adaptor: &str,
+    dir: &Path,
+) -> Result<Vec<(String, String)>, Failure> {
+    let file = fonio_project::load_variables(dir);
+    let mut found = Vec::new();
+    for name in settings.environment_of(adaptor) {
+        let value = std::env::var(name).ok().or_else(|| file.get(name).cloned());
+        let value = value.ok_or_else(|| {
+            Failure::usage(format!(
+                "the variable `{name}` is not set, and fonio.toml lets the adaptor see it"
+            ))
+        })?;
+        found.push((name.to_owned(), value));
+    }
+    Ok(found)
 }

@@ -97,6 +97,7 @@ pub(crate) enum Telling {
 pub(crate) struct StepOutside {
     pub egress: Egress,
     pub seals: Seals,
+    pub variables: Arc<[(String, String)]>,
 }
 
 impl StepOutside {
@@ -105,6 +106,7 @@ impl StepOutside {
         StepOutside {
             egress: Egress::new(Grants::default()),
             seals: Seals::default(),
+            variables: Arc::default(),
         }
     }
 }
@@ -126,7 +128,7 @@ type Reply = Result<(Response<Body>, Io), Error>;
 
 impl StepHttp {
     pub fn new(outside: StepOutside, meter: Arc<Meter>, log: StepLog) -> StepHttp {
-        let StepOutside { egress, seals } = outside;
+        let StepOutside { egress, seals, .. } = outside;
         StepHttp {
             egress,
             seals,
