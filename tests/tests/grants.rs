@@ -41,7 +41,7 @@ adaptors
   @openfn/language-http (built in)
     jobs          send, fetch
     wants         network, log
-    may reach     https://open.example.org
+    may reach     https://open.example.org, https://registry.example.org (by registry)
 credentials
   registry (credentials/registry.json)
     jobs          send, fetch
@@ -124,7 +124,7 @@ fn an_adaptor_with_a_table_of_its_own_and_one_that_no_job_has_are_shown_as_they_
         .expect_code(0);
     let said = &ended.stdout;
     for lines in [
-        "may reach     https://own.example.org\n",
+        "may reach     https://own.example.org, https://registry.example.org (by registry)\n",
         "@openfn/language-spare (adaptors/spare.wasm)\n    jobs          nothing\n",
         "registry (env:REGISTRY)\n",
     ] {

@@ -4,7 +4,7 @@ use fonio_tests::{FarSide, Host, Job, Project, Step, component, guest};
 use serde_json::{Value, json};
 
 /// Small, so that the attacks are over soon.
-const LIMITS: &str = "[limits]\nmemory = \"32MiB\"\ncpu_time = \"300ms\"\nwall_time = \"3s\"\nlog = \"64KiB\"\noutput = \"1MiB\"\n";
+const LIMITS: &str = "[limits]\nmemory = \"32MiB\"\ncpu_time = \"300ms\"\nwall_time = \"30s\"\nlog = \"64KiB\"\noutput = \"1MiB\"\n";
 /// For guests that do a lot before they meet the limit that the test is about.
 const ROOMY: &str = "[limits]\nmemory = \"1GiB\"\ncpu_time = \"30s\"\nwall_time = \"60s\"\nlog = \"64KiB\"\noutput = \"1MiB\"\n";
 
@@ -99,7 +99,7 @@ fn a_guest_that_takes_memory_without_end_is_stopped() {
 
 #[test]
 fn a_guest_that_waits_for_ever_is_stopped() {
-    let limits = LIMITS.replace("3s", "1s");
+    let limits = LIMITS.replace("30s", "1s");
     attack_fails("waits_for_ever", &limits, 3, "the limit `wall_time` is 1s");
 }
 

@@ -3,7 +3,7 @@
 use fonio_tests::{Host, Job, Project, Step};
 use serde_json::{Value, json};
 
-const LIMITS: &str = "[limits]\nmemory = \"32MiB\"\ncpu_time = \"300ms\"\nwall_time = \"3s\"\nlog = \"64KiB\"\noutput = \"1MiB\"\n";
+const LIMITS: &str = "[limits]\nmemory = \"32MiB\"\ncpu_time = \"300ms\"\nwall_time = \"30s\"\nlog = \"64KiB\"\noutput = \"1MiB\"\n";
 
 const YAML: &str = "
 jobs:

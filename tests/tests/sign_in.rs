@@ -233,7 +233,7 @@ fn a_new_password_another_role_or_a_removal_count_at_once() {
 
 #[test]
 fn names_and_passwords_that_cannot_be_are_refused_with_the_reason() {
-    let project = Project::new();
+    let project = Project::with_job("@openfn/language-common", "fn(state => state)");
     let add = |name: &str, password: &str| {
         let add = Program::new(["user", "add", name]).input(password);
         add.run(project.dir())

@@ -195,7 +195,7 @@ fn a_step_that_waits_for_a_reply_when_its_adaptor_is_deleted_ends_by_its_own_lim
     let far_side = FarSide::misbehaving(fonio_tests::evil::never_answers);
     let host = Attack::by_guest("asks_by_hand")
         .settings(
-            &(far_side.granted() + &TIGHT.replace("wall_time = \"3s\"", "wall_time = \"1s\"")),
+            &(far_side.granted() + &TIGHT.replace("wall_time = \"30s\"", "wall_time = \"1s\"")),
         )
         .served();
     host.post(&json!({"to": "bad", "argument": format!("{} /x", far_side.address())}));

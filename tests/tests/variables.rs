@@ -49,10 +49,11 @@ fn check_shows_them_by_name_and_never_their_values() {
 
 #[test]
 fn one_job_alone_sees_the_same() {
+    // By the name that it gives itself, as its file may be called anything.
     let job = || {
         Job::new("attack()")
             .adaptor_file(&guest("looks_around"))
-            .settings("[adaptors.guest]\nenvironment = [\"SERVER\"]\n")
+            .settings("[adaptors.test]\nenvironment = [\"SERVER\"]\n")
     };
     let seen = job().env("SERVER", "clinic-7").run().state();
     assert_eq!(seen["data"][1], json!([["SERVER", "clinic-7"]]));
