@@ -4,6 +4,7 @@ use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::MessageId;
 use crate::model::{Accepted, NewMessage, NewRun};
+use crate::sql::{SqlError, values};
 
 /// A message to store and the runs it starts.
 pub(crate) struct Accept {
@@ -36,19 +37,17 @@ impl Change for Accept {
             raw,
             request,
         } = &self.message;
-        writing
-            .conn
-            .prepare_cached(
-                "INSERT INTO messages (received_ms, source, content_type, body, raw, request)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((self.received_ms, source, content_type, body, raw, request))?;
-        let message = MessageId(writing.conn.last_insert_rowid());
+        let message: MessageId = writing.db.query_one(
+            "INSERT INTO messages (received_ms, source, content_type, body, raw, request)
+             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+            values![self.received_ms, source, content_type, body, raw, request],
+            |row| row.get(0),
+        )?;
         let runs = self
             .runs
             .iter()
             .map(|new| writing.begin_run(new, Some(message), self.received_ms))
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<Result<_, SqlError>>()?;
         Ok(Accepted { message, runs })
     }
 }

@@ -1,12 +1,11 @@
 //! What a change to the store is: something the writer applies inside a transaction that it shares with others.
 
-use rusqlite::Connection;
-
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::model::{NewRun, RunStatus};
 use crate::queue::Queue;
 use crate::queued::QueuedInput;
+use crate::sql::{Db, SqlError, values};
 
 /// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
 pub(crate) trait Change: Send + 'static {
@@ -29,13 +28,13 @@ pub(crate) fn len(bytes: &Option<Vec<u8>>) -> usize {
 pub(crate) enum Failure {
     /// It makes no sense now; nothing was written, and its neighbours are not concerned.
     Refused(StoreError),
-    /// SQLite failed; the transaction must be rolled back.
-    Sqlite(rusqlite::Error),
+    /// The database failed; the transaction must be rolled back.
+    Sql(SqlError),
 }
 
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Failure {
-        Failure::Sqlite(error)
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Failure {
+        Failure::Sql(error)
     }
 }
 
@@ -51,12 +50,22 @@ pub(crate) struct Effects {
 
 /// The open transaction, as changes see it.
 pub(crate) struct Writing<'a> {
-    pub(crate) conn: &'a Connection,
+    pub(crate) db: &'a mut Db,
+    /// Whose rows are written where each host has its own; 0 for a file.
+    pub(crate) host: i64,
     pub(crate) queue: &'a Queue,
     pub(crate) queue_max: u64,
     pub(crate) room: Room,
-    pub(crate) next_step: &'a mut StepId,
+    pub(crate) numbers: &'a mut Numbers,
     pub(crate) effects: &'a mut Effects,
+}
+
+/// Where the numbers of steps come from.
+pub(crate) enum Numbers {
+    /// The next one. A file has one host, and SQLite would give the number of a settled step a second time.
+    Counted(StepId),
+    /// A sequence of the database, which all hosts draw from.
+    Drawn,
 }
 
 /// What is stored, and what may be.
@@ -67,21 +76,29 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// What the file holds; pages that were freed count as free. Not asked for where there is no limit.
-    pub(crate) fn of(conn: &Connection, max: u64) -> rusqlite::Result<Room> {
+    /// What the store holds. Not asked for where there is no limit.
+    pub(crate) fn of(db: &mut Db, max: u64) -> Result<Room, SqlError> {
         if max == NO_LIMIT {
             return Ok(Room { stored: 0, max });
         }
-        let ask = |pragma| -> rusqlite::Result<u64> {
-            let number = conn
-                .prepare_cached(pragma)?
-                .query_row([], |row| row.get::<_, i64>(0))?;
-            // Neither is ever negative.
-            Ok(number.unsigned_abs())
+        let stored = match db {
+            // Pages that were freed count as free.
+            Db::Sqlite(_) => db.number(
+                "SELECT (p.page_count - f.freelist_count) * s.page_size
+                 FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s",
+                values![],
+            )?,
+            Db::Postgres(_) => db.number(
+                "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+                 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'",
+                values![],
+            )?,
         };
-        let pages = ask("PRAGMA page_count")?.saturating_sub(ask("PRAGMA freelist_count")?);
-        let stored = pages * ask("PRAGMA page_size")?;
-        Ok(Room { stored, max })
+        // It is never negative.
+        Ok(Room {
+            stored: stored.unsigned_abs(),
+            max,
+        })
     }
 }
 
@@ -110,7 +127,7 @@ impl Writing<'_> {
         new: &NewRun,
         message: Option<MessageId>,
         created_ms: i64,
-    ) -> rusqlite::Result<RunId> {
+    ) -> Result<RunId, SqlError> {
         let job = new.first.first().map_or("", |first| &first.job);
         let status = if new.first.is_empty() {
             RunStatus::Succeeded
@@ -118,13 +135,11 @@ impl Writing<'_> {
             RunStatus::Queued
         };
         let finished_ms = new.first.is_empty().then_some(created_ms);
-        self.conn
-            .prepare_cached(
-                "INSERT INTO runs
-                     (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
-            )?
-            .execute((
+        let run: RunId = self.db.query_one(
+            "INSERT INTO runs
+                 (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8) RETURNING id",
+            values![
                 message,
                 &new.workflow,
                 &new.trigger,
@@ -132,9 +147,10 @@ impl Writing<'_> {
                 status,
                 new.first.len() as i64,
                 created_ms,
-                finished_ms,
-            ))?;
-        let run = RunId(self.conn.last_insert_rowid());
+                finished_ms
+            ],
+            |row| row.get(0),
+        )?;
         for (at, first) in new.first.iter().enumerate() {
             let input = QueuedInput::of(message, first.input);
             if at == 0 {
@@ -152,45 +168,54 @@ impl Writing<'_> {
 
     /// Puts a step behind the others of its run.
     pub(crate) fn hold_back(
-        &self,
+        &mut self,
         run: RunId,
         job: &str,
         input: QueuedInput,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), SqlError> {
         let (message, dataclip) = input.columns();
-        self.conn
-            .prepare_cached(
-                "INSERT INTO waiting (run, job, message, dataclip) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute((run, job, message, dataclip))?;
+        self.db.execute(
+            "INSERT INTO waiting (run, job, message, dataclip) VALUES ($1, $2, $3, $4)",
+            values![run, job, message, dataclip],
+        )?;
         Ok(())
     }
 
-    /// Adds a step to the end of the queue. Its number is drawn here, not by SQLite, which would give the number of a
-    /// settled step a second time.
+    /// Adds a step to the end of the queue.
     pub(crate) fn enqueue(
         &mut self,
         run: RunId,
         job: &str,
         input: QueuedInput,
-    ) -> rusqlite::Result<StepId> {
-        let step = *self.next_step;
-        self.next_step.0 += 1;
+    ) -> Result<StepId, SqlError> {
         let (message, dataclip) = input.columns();
-        self.conn
-            .prepare_cached(
-                "INSERT INTO queue (step, run, job, message, dataclip, attempts) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
-            )?
-            .execute((step, run, job, message, dataclip))?;
+        let step = match self.numbers {
+            Numbers::Counted(next) => {
+                let step = *next;
+                next.0 += 1;
+                self.db.execute(
+                    "INSERT INTO queue (step, run, job, message, dataclip, attempts) VALUES ($1, $2, $3, $4, $5, 0)",
+                    values![step, run, job, message, dataclip],
+                )?;
+                step
+            }
+            Numbers::Drawn => self.db.query_one(
+                "INSERT INTO queue (step, run, job, message, dataclip, attempts)
+                 VALUES (nextval('step_numbers'), $1, $2, $3, $4, 0) RETURNING step",
+                values![run, job, message, dataclip],
+                |row| row.get(0),
+            )?,
+        };
         self.effects.queued.push(step);
         Ok(step)
     }
 
     /// Stores a state.
-    pub(crate) fn add_dataclip(&self, run: RunId, body: &[u8]) -> rusqlite::Result<DataclipId> {
-        self.conn
-            .prepare_cached("INSERT INTO dataclips (run, body) VALUES (?1, ?2)")?
-            .execute((run, body))?;
-        Ok(DataclipId(self.conn.last_insert_rowid()))
+    pub(crate) fn add_dataclip(&mut self, run: RunId, body: &[u8]) -> Result<DataclipId, SqlError> {
+        self.db.query_one(
+            "INSERT INTO dataclips (run, body) VALUES ($1, $2) RETURNING id",
+            values![run, body],
+            |row| row.get(0),
+        )
     }
 }

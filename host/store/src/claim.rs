@@ -1,13 +1,13 @@
-//! Steps are handed out: taken from the queue in memory, read from the tables, and put back if nobody takes them.
+//! Steps are handed out: taken from the queue, read from the tables, and put back if nobody takes them.
 
-use std::sync::Arc;
-
-use rusqlite::Connection;
+use std::sync::{Arc, mpsc};
 
 use crate::ids::StepId;
-use crate::model::{ClaimedStep, StepInput};
+use crate::model::{ClaimedStep, RunStatus, StepInput, now_ms};
 use crate::queue::Queue;
 use crate::queued::{AFTER_QUEUE_COLUMNS, QueuedInput, QueuedStep, queue_columns};
+use crate::sql::{Db, SqlError, values};
+use crate::writer::Order;
 
 /// 8 MiB: how much input one claim may bring into memory before it leaves the rest to the next.
 const CLAIM_MAX_BYTES: usize = 8 << 20;
@@ -16,6 +16,7 @@ const CLAIM_MAX_BYTES: usize = 8 << 20;
 /// cancelled between asking and receiving loses nothing.
 pub(crate) struct Claim {
     queue: Arc<Queue>,
+    orders: mpsc::Sender<Order>,
     taken: Vec<StepId>,
     steps: Vec<ClaimedStep>,
 }
@@ -23,32 +24,75 @@ pub(crate) struct Claim {
 impl Claim {
     /// The oldest waiting steps, at most `max`.
     pub(crate) fn take(
-        queue: Arc<Queue>,
+        queue: &Arc<Queue>,
+        orders: &mpsc::Sender<Order>,
         max: usize,
-        conn: &Connection,
-    ) -> rusqlite::Result<Claim> {
+        db: &mut Db,
+    ) -> Result<Claim, SqlError> {
         let mut claim = Claim {
-            queue,
+            queue: Arc::clone(queue),
+            orders: orders.clone(),
             taken: Vec::new(),
             steps: Vec::new(),
         };
-        let mut bytes = 0;
-        while claim.steps.len() < max && bytes < CLAIM_MAX_BYTES {
-            let Some(step) = claim
-                .queue
-                .take(|after, limit| waiting_steps(conn, after, limit))?
-            else {
-                break;
-            };
-            claim.taken.push(step);
-            let claimed = claimed_step(conn, step)?;
-            bytes += match &claimed.input {
-                StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
-                StepInput::Nothing => 0,
-            };
-            claim.steps.push(claimed);
+        match db {
+            Db::Sqlite(_) => claim.from_window(max, db)?,
+            Db::Postgres(_) => claim.from_table(max, db)?,
         }
         Ok(claim)
+    }
+
+    /// A file has one host, which knows what it has handed out: a claim writes nothing.
+    fn from_window(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
+        let mut bytes = 0;
+        while self.steps.len() < max && bytes < CLAIM_MAX_BYTES {
+            let taken = self
+                .queue
+                .take(|after, limit| waiting_steps(db, after, limit))?;
+            let Some(step) = taken else { break };
+            self.taken.push(step);
+            bytes += self.read(step, db)?;
+        }
+        Ok(())
+    }
+
+    /// Hosts that share a table see each other's claims in it.
+    fn from_table(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
+        let (host, look) = (self.queue.host(), self.queue.look());
+        db.begin()?;
+        let claimed = mark_claimed(db, host, max);
+        match claimed {
+            Ok(steps) => {
+                db.commit()?;
+                self.queue.took(&look, &steps, steps.len() < max);
+                self.taken = steps;
+            }
+            Err(error) => {
+                db.roll_back();
+                return Err(error);
+            }
+        }
+        let mut bytes = 0;
+        for (at, step) in self.taken.clone().into_iter().enumerate() {
+            if bytes >= CLAIM_MAX_BYTES {
+                let rest = self.taken.split_off(at);
+                let _ = self.orders.send(Order::Release(rest));
+                break;
+            }
+            bytes += self.read(step, db)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a claimed step; the size of what it starts from.
+    fn read(&mut self, step: StepId, db: &mut Db) -> Result<usize, SqlError> {
+        let claimed = claimed_step(db, step)?;
+        let bytes = match &claimed.input {
+            StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
+            StepInput::Nothing => 0,
+        };
+        self.steps.push(claimed);
+        Ok(bytes)
     }
 
     /// The steps, for good.
@@ -60,47 +104,77 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        for &step in &self.taken {
-            self.queue.release(step);
+        if !self.taken.is_empty() {
+            let taken = std::mem::take(&mut self.taken);
+            // If the writer is gone the store is closed, and whoever opens it next finds them waiting.
+            let _ = self.orders.send(Order::Release(taken));
         }
     }
 }
 
-fn waiting_steps(conn: &Connection, after: StepId, limit: usize) -> rusqlite::Result<Vec<StepId>> {
-    conn.prepare_cached("SELECT step FROM queue WHERE step > ?1 ORDER BY step LIMIT ?2")?
-        .query_map((after, limit as i64), |row| row.get(0))?
-        .collect()
+fn waiting_steps(db: &mut Db, after: StepId, limit: usize) -> Result<Vec<StepId>, SqlError> {
+    db.query(
+        "SELECT step FROM queue WHERE step > $1 ORDER BY step LIMIT $2",
+        values![after, limit as i64],
+        |row| row.get(0),
+    )
 }
 
-fn claimed_step(conn: &Connection, step: StepId) -> rusqlite::Result<ClaimedStep> {
-    conn.prepare_cached(concat!(
-        "SELECT ",
-        queue_columns!(),
-        ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body
-         FROM queue
-         JOIN runs r ON r.id = queue.run
-         LEFT JOIN messages m ON m.id = queue.message
-         LEFT JOIN dataclips d ON d.id = queue.dataclip
-         WHERE queue.step = ?1"
-    ))?
-    .query_row([step], |row| {
-        let queued = QueuedStep::of(row)?;
-        Ok(ClaimedStep {
-            step,
-            run: queued.run,
-            attempt: queued.attempt(),
-            input: match queued.input {
-                QueuedInput::Message(_) => StepInput::Message {
-                    body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
-                    request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+/// Steps that another host is claiming at this moment are passed over, not waited for. A host that the others took for
+/// dead claims nothing.
+fn mark_claimed(db: &mut Db, host: i64, max: usize) -> Result<Vec<StepId>, SqlError> {
+    let mut steps: Vec<StepId> = db.query(
+        "UPDATE queue SET host = $1, claimed_ms = $2, attempts = attempts + 1
+         WHERE step IN (SELECT step FROM queue WHERE host IS NULL ORDER BY step LIMIT $3 FOR UPDATE SKIP LOCKED)
+             AND EXISTS (SELECT FROM hosts WHERE id = $1)
+         RETURNING step",
+        values![host, now_ms(), max as i64],
+        |row| row.get(0),
+    )?;
+    steps.sort_unstable();
+    for step in &steps {
+        db.execute(
+            "UPDATE runs SET status = $2 WHERE id = (SELECT run FROM queue WHERE step = $1) AND status = $3",
+            values![*step, RunStatus::Running, RunStatus::Queued],
+        )?;
+    }
+    Ok(steps)
+}
+
+fn claimed_step(db: &mut Db, step: StepId) -> Result<ClaimedStep, SqlError> {
+    db.query_one(
+        concat!(
+            "SELECT ",
+            queue_columns!(),
+            ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body
+             FROM queue
+             JOIN runs r ON r.id = queue.run
+             LEFT JOIN messages m ON m.id = queue.message
+             LEFT JOIN dataclips d ON d.id = queue.dataclip
+             WHERE queue.step = $1"
+        ),
+        values![step],
+        |row| {
+            let queued = QueuedStep::of(row)?;
+            Ok(ClaimedStep {
+                step,
+                run: queued.run,
+                attempt: queued.attempt(),
+                input: match queued.input {
+                    QueuedInput::Message(_) => StepInput::Message {
+                        body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
+                        request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+                    },
+                    QueuedInput::Dataclip(_) => {
+                        StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?)
+                    }
+                    QueuedInput::Nothing => StepInput::Nothing,
                 },
-                QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?),
-                QueuedInput::Nothing => StepInput::Nothing,
-            },
-            workflow: row.get(AFTER_QUEUE_COLUMNS)?,
-            trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
-            run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
-            job: queued.job,
-        })
-    })
+                workflow: row.get(AFTER_QUEUE_COLUMNS)?,
+                trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
+                run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
+                job: queued.job,
+            })
+        },
+    )
 }

@@ -1,11 +1,10 @@
 //! Collections: values by key, which jobs keep from one run to the next.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::model::now_ms;
 use crate::read::page_of_keys;
+use crate::sql::{Db, SqlError, values};
 use crate::store::Store;
 
 /// The most items in one answer of [`Store::collection_items`].
@@ -65,16 +64,6 @@ impl ItemFilter {
     pub(crate) fn prefix(&self) -> &str {
         self.keys.split('*').next().unwrap_or_default()
     }
-
-    pub(crate) fn fits(&self, key: &str, created_ms: i64, updated_ms: i64) -> bool {
-        let before = |limit: Option<i64>, at| limit.is_none_or(|limit| at < limit);
-        let after = |limit: Option<i64>, at| limit.is_none_or(|limit| at >= limit);
-        self.fits_key(key)
-            && before(self.created_before_ms, created_ms)
-            && after(self.created_after_ms, created_ms)
-            && before(self.updated_before_ms, updated_ms)
-            && after(self.updated_after_ms, updated_ms)
-    }
 }
 
 /// Greedy from the left, which is right for a pattern whose only wildcard is `*`.
@@ -108,7 +97,7 @@ impl Store {
     ) -> Result<Option<String>, StoreError> {
         let (collection, key) = (collection.to_owned(), key.to_owned());
         self.pages()
-            .read(move |conn| item(conn, &collection, &key))
+            .read(move |db| item(db, &collection, &key))
             .await
     }
 
@@ -126,7 +115,7 @@ impl Store {
         let collection = collection.to_owned();
         let limit = limit.min(ITEMS_MAX);
         self.pages()
-            .read(move |conn| page_of_keys(conn, &collection, &filter, limit, cursor.as_deref()))
+            .read(move |db| page_of_keys(db, &collection, &filter, limit, cursor.as_deref()))
             .await
     }
 
@@ -164,10 +153,12 @@ impl Store {
     }
 }
 
-fn item(conn: &Connection, collection: &str, key: &str) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT value FROM collections WHERE collection = ?1 AND key = ?2")?
-        .query_row([collection, key], |row| row.get(0))
-        .optional()
+fn item(db: &mut Db, collection: &str, key: &str) -> Result<Option<String>, SqlError> {
+    db.query_opt(
+        "SELECT value FROM collections WHERE collection = $1 AND key = $2",
+        values![collection, key],
+        |row| row.get(0),
+    )
 }
 
 struct Set {
@@ -186,12 +177,12 @@ impl Change for Set {
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
         writing.make_room(self.weight())?;
-        let mut set = writing.conn.prepare_cached(
-            "INSERT INTO collections (collection, key, value, created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?4)
-             ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, updated_ms = excluded.updated_ms",
-        )?;
         for item in &self.items {
-            set.execute((&self.collection, &item.key, &item.value, self.now_ms))?;
+            writing.db.execute(
+                "INSERT INTO collections (collection, key, value, created_ms, updated_ms) VALUES ($1, $2, $3, $4, $4)
+                 ON CONFLICT (collection, key) DO UPDATE SET value = excluded.value, updated_ms = excluded.updated_ms",
+                values![&self.collection, &item.key, &item.value, self.now_ms],
+            )?;
         }
         Ok(())
     }
@@ -214,7 +205,7 @@ impl Change for Remove {
         let mut cursor = None;
         loop {
             let page = page_of_keys(
-                writing.conn,
+                writing.db,
                 &self.collection,
                 &self.filter,
                 ITEMS_MAX,
@@ -226,11 +217,11 @@ impl Change for Remove {
                 break;
             }
         }
-        let mut remove = writing
-            .conn
-            .prepare_cached("DELETE FROM collections WHERE collection = ?1 AND key = ?2")?;
         for key in &keys {
-            remove.execute([&self.collection, key])?;
+            writing.db.execute(
+                "DELETE FROM collections WHERE collection = $1 AND key = $2",
+                values![&self.collection, key],
+            )?;
         }
         Ok(keys)
     }

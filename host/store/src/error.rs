@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
 use crate::ids::{DataclipId, RunId, StepId};
+use crate::sql::SqlError;
 
 /// Why the store could not do what it was asked. Nothing was written, unless a variant says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,21 +141,50 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed, because the host is stopping; send again when it is back")]
     Closed,
-    /// Anything else that SQLite reports.
+    /// The server that has the database does not answer, or refuses.
+    #[error("the database {} cannot be reached: {detail}; the host goes on by itself when it can", database.display())]
+    Unreachable {
+        /// Which, without the password.
+        database: PathBuf,
+        /// What went wrong.
+        detail: String,
+    },
+    /// What was given with `--store` is no database that can be used.
+    #[error("--store {given}: {detail}")]
+    Url {
+        /// As it was given, without the password.
+        given: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Anything else that a database reports.
     #[error("the store at {} could not {doing}: {detail}", file.display())]
-    Sqlite {
-        /// The database file.
+    Database {
+        /// The database file, or the database without the password.
         file: PathBuf,
         /// What was being done.
         doing: &'static str,
-        /// What SQLite said.
+        /// What the database said.
         detail: String,
     },
 }
 
 impl StoreError {
-    /// Sorts an error of SQLite by what a person can do about it.
-    pub(crate) fn from_sqlite(
+    /// Sorts what a database said by what a person can do about it.
+    pub(crate) fn of(file: &Path, doing: &'static str, error: &SqlError) -> StoreError {
+        match error {
+            SqlError::Sqlite(error) => StoreError::of_sqlite(file, doing, error),
+            SqlError::Postgres(said) => {
+                StoreError::of_postgres(file, doing, said, error.to_string())
+            }
+            SqlError::Unreadable { .. } | SqlError::NoRow => StoreError::Corrupt {
+                file: file.to_owned(),
+                detail: error.to_string(),
+            },
+        }
+    }
+
+    pub(crate) fn of_sqlite(
         file: &Path,
         doing: &'static str,
         error: &rusqlite::Error,
@@ -170,13 +201,66 @@ impl StoreError {
             }
             Some(ErrorCode::SystemIoFailure) => StoreError::DiskFailed { file, detail },
             Some(ErrorCode::TooBig) => StoreError::TooLarge,
-            _ => StoreError::Sqlite {
+            _ => StoreError::Database {
                 file,
                 doing,
                 detail,
             },
         }
     }
+
+    fn of_postgres(
+        file: &Path,
+        doing: &'static str,
+        error: &postgres::Error,
+        detail: String,
+    ) -> StoreError {
+        let file = file.to_owned();
+        let unreachable = [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::TOO_MANY_CONNECTIONS,
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        ];
+        match error.code() {
+            None if is_of_the_connection(error) => StoreError::Unreachable {
+                database: file,
+                detail,
+            },
+            None => StoreError::Database {
+                file,
+                doing,
+                detail,
+            },
+            Some(code) if unreachable.contains(code) => StoreError::Unreachable {
+                database: file,
+                detail,
+            },
+            Some(code) if *code == SqlState::DISK_FULL => StoreError::DiskFull { file },
+            Some(code)
+                if *code == SqlState::INSUFFICIENT_PRIVILEGE
+                    || *code == SqlState::READ_ONLY_SQL_TRANSACTION =>
+            {
+                StoreError::ReadOnly { file, detail }
+            }
+            Some(_) => StoreError::Database {
+                file,
+                doing,
+                detail,
+            },
+        }
+    }
+}
+
+/// Whether the way to the server failed, and not what was sent on it.
+fn is_of_the_connection(error: &postgres::Error) -> bool {
+    let of_the_system = |cause: &(dyn std::error::Error + 'static)| cause.is::<std::io::Error>();
+    let said = error.to_string();
+    // The client has no word for this other than its text.
+    let connecting =
+        said.starts_with("error connecting") || said.starts_with("error performing TLS");
+    error.is_closed() || connecting || std::error::Error::source(error).is_some_and(of_the_system)
 }
 
 /// A size in a sentence.

@@ -1,13 +1,15 @@
 //! Tests of a disk that is full, played by SQLite's own limit on the pages of a file.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/suite/common.rs"]
 mod common;
+const STORE: common::Kind = common::Kind::File;
 
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::lock::DirectoryLock;
 use crate::model::RunStatus;
+use crate::sql::Db;
 use crate::{Store, StoreError, StoreOptions, schema};
 use common::{message, run_of, success};
 
@@ -16,13 +18,16 @@ fn nearly_full() -> (TempDir, Store) {
     let dir = TempDir::new().expect("a temporary directory");
     let lock = DirectoryLock::take(dir.path()).expect("the directory is new");
     let file = dir.path().join("fonio.db");
-    let conn = schema::open_writer(&file).expect("a new store");
+    let mut link = schema::sqlite::open_writer(&file).expect("a new store");
+    let Ok(Db::Sqlite(conn)) = link.db() else {
+        panic!("a file is SQLite's");
+    };
     let pages: i64 = conn
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .expect("a page count");
     conn.pragma_update(None, "max_page_count", pages + 64)
         .expect("a limit");
-    let store = Store::over(conn, file, lock, StoreOptions::default()).expect("an open store");
+    let store = Store::of_file(link, &file, lock, StoreOptions::default()).expect("an open store");
     (dir, store)
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::{Deserialize, Serialize};
+
+use crate::sql::{FromColumn, Row, SqlError, Value};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -30,15 +31,21 @@ macro_rules! id {
             }
         }
 
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.0.into())
+        impl From<$name> for Value<'_> {
+            fn from(id: $name) -> Self {
+                Value::Int(id.0)
             }
         }
 
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                value.as_i64().map($name)
+        impl FromColumn for $name {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, SqlError> {
+                row.get(column).map($name)
+            }
+        }
+
+        impl FromColumn for Option<$name> {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, SqlError> {
+                Ok(row.get::<Option<i64>>(column)?.map($name))
             }
         }
     };

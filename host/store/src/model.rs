@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::sql::{FromColumn, Row, SqlError, Value};
 
 /// What arrived, before it has a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -412,17 +412,17 @@ pub(crate) fn now_ms() -> i64 {
 
 macro_rules! stored_as_integer {
     ($name:ident { $($variant:ident = $value:literal),+ }) => {
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(match self { $($name::$variant => $value),+ }.into())
+        impl From<$name> for Value<'_> {
+            fn from(word: $name) -> Self {
+                Value::Int(match word { $($name::$variant => $value),+ })
             }
         }
 
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                match value.as_i64()? {
+        impl FromColumn for $name {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, SqlError> {
+                match row.get::<i64>(column)? {
                     $($value => Ok($name::$variant),)+
-                    other => Err(FromSqlError::OutOfRange(other)),
+                    other => Err(SqlError::Unreadable { column, found: other.to_string() }),
                 }
             }
         }

@@ -16,7 +16,7 @@ impl Store {
     pub async fn last_tick(&self, clock: &str) -> Result<Option<i64>, StoreError> {
         let clock = clock.to_owned();
         self.pages()
-            .read(move |conn| read::last_tick(conn, &clock))
+            .read(move |db| read::last_tick(db, &clock))
             .await
     }
 
@@ -27,7 +27,7 @@ impl Store {
     pub async fn last_final_state(&self, workflow: &str) -> Result<Option<DataclipId>, StoreError> {
         let workflow = workflow.to_owned();
         self.pages()
-            .read(move |conn| read::last_final_state(conn, &workflow))
+            .read(move |db| read::last_final_state(db, &workflow))
             .await
     }
 
@@ -38,7 +38,7 @@ impl Store {
     pub async fn is_last_tick_open(&self, clock: &str) -> Result<bool, StoreError> {
         let clock = clock.to_owned();
         self.pages()
-            .read(move |conn| read::is_last_tick_open(conn, &clock))
+            .read(move |db| read::is_last_tick_open(db, &clock))
             .await
     }
 
@@ -49,7 +49,7 @@ impl Store {
     pub async fn last_output(&self, job: &str) -> Result<Option<DataclipId>, StoreError> {
         let job = job.to_owned();
         self.pages()
-            .read(move |conn| read::last_output(conn, &job))
+            .read(move |db| read::last_output(db, &job))
             .await
     }
 
@@ -58,9 +58,7 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        self.pages()
-            .read(move |conn| read::runs(conn, filter))
-            .await
+        self.pages().read(move |db| read::runs(db, filter)).await
     }
 
     /// Messages with the runs they started, newest first.
@@ -69,7 +67,7 @@ impl Store {
     /// Those of the disk.
     pub async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageSummary>, StoreError> {
         self.pages()
-            .read(move |conn| read::messages(conn, filter))
+            .read(move |db| read::messages(db, filter))
             .await
     }
 
@@ -80,9 +78,7 @@ impl Store {
     /// Those of the disk.
     pub async fn run(&self, id: RunId) -> Result<Option<RunDetail>, StoreError> {
         let queue = self.queue().clone();
-        self.pages()
-            .read(move |conn| read::run(conn, &queue, id))
-            .await
+        self.pages().read(move |db| read::run(db, &queue, id)).await
     }
 
     /// A stored state, as JSON.
@@ -90,9 +86,7 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub async fn dataclip(&self, id: DataclipId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.pages()
-            .read(move |conn| read::dataclip(conn, id))
-            .await
+        self.pages().read(move |db| read::dataclip(db, id)).await
     }
 
     /// A stored message.
@@ -100,7 +94,7 @@ impl Store {
     /// # Errors
     /// Those of the disk.
     pub async fn message(&self, id: MessageId) -> Result<Option<StoredMessage>, StoreError> {
-        self.pages().read(move |conn| read::message(conn, id)).await
+        self.pages().read(move |db| read::message(db, id)).await
     }
 
     /// How much the store holds; cheap at any size.
@@ -109,8 +103,6 @@ impl Store {
     /// Those of the disk.
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         let queue = self.queue().clone();
-        self.pages()
-            .read(move |conn| read::counts(conn, &queue))
-            .await
+        self.pages().read(move |db| read::counts(db, &queue)).await
     }
 }

@@ -1,15 +1,20 @@
-//! Which steps wait and which are claimed, in memory; the table `queue` is the truth and this a window on its beginning.
+//! Which steps wait and which are claimed; the table `queue` is the truth.
 //!
-//! The window is a sorted run of step numbers up to a horizon: every unclaimed step at or below the horizon is in it.
-//! When more steps wait than it holds, the rest stay in the table only (`spilled`) until the window runs dry and is
-//! filled again. So a million waiting messages cost no more memory than ten thousand.
+//! A file has one host, and its claims are kept here: a window on the beginning of the table. The window is a sorted run
+//! of step numbers up to a horizon: every unclaimed step at or below the horizon is in it. When more steps wait than it
+//! holds, the rest stay in the table only (`spilled`) until the window runs dry and is filled again. So a million waiting
+//! messages cost no more memory than ten thousand.
+//!
+//! Hosts that share a database find claims in the table itself. Here is only whether it is worth looking.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::ids::StepId;
+use crate::queued::QueuedStep;
 
 /// 10,000 numbers are 80 KB, and one refill of so many takes about a millisecond.
 const WINDOW_MAX: usize = 10_000;
@@ -18,24 +23,59 @@ const WINDOW_MAX: usize = 10_000;
 pub(crate) struct Queue {
     state: Mutex<State>,
     work: Notify,
+    /// The host among those that share a database; 0 for a file.
+    host: AtomicI64,
 }
 
 struct State {
-    window: VecDeque<StepId>,
-    horizon: StepId,
-    spilled: bool,
+    waiting: Waiting,
     queued: u64,
     running: HashSet<StepId>,
     closed: bool,
 }
 
+enum Waiting {
+    Window {
+        window: VecDeque<StepId>,
+        horizon: StepId,
+        spilled: bool,
+    },
+    Table {
+        /// Whether there may be something to claim.
+        promising: bool,
+        /// How often there was reason to think so.
+        news: u64,
+    },
+}
+
+/// A look into the table for steps to claim, begun at a certain state of the news.
+pub(crate) struct Look {
+    news: u64,
+}
+
 impl Queue {
-    /// The queue of a store in whose table `queued` steps wait.
-    pub(crate) fn new(queued: u64) -> Queue {
-        let state = State {
+    /// The queue of a file in whose table `queued` steps wait.
+    pub(crate) fn of_file(queued: u64) -> Queue {
+        let window = Waiting::Window {
             window: VecDeque::new(),
             horizon: StepId(0),
             spilled: queued > 0,
+        };
+        Queue::new(window, queued, 0)
+    }
+
+    /// The queue that `host` shares with others.
+    pub(crate) fn shared(host: i64) -> Queue {
+        let table = Waiting::Table {
+            promising: true,
+            news: 0,
+        };
+        Queue::new(table, 0, host)
+    }
+
+    fn new(waiting: Waiting, queued: u64, host: i64) -> Queue {
+        let state = State {
+            waiting,
             queued,
             running: HashSet::new(),
             closed: false,
@@ -43,12 +83,30 @@ impl Queue {
         Queue {
             state: Mutex::new(state),
             work: Notify::new(),
+            host: AtomicI64::new(host),
         }
     }
 
-    /// Steps waiting to be claimed.
+    /// The host that claims; 0 for a file.
+    pub(crate) fn host(&self) -> i64 {
+        self.host.load(Ordering::Acquire)
+    }
+
+    /// The others took this host for dead, and took over what it had claimed: it goes on as another.
+    pub(crate) fn begin_anew_as(&self, host: i64) {
+        let mut state = self.state();
+        state.running.clear();
+        self.host.store(host, Ordering::Release);
+    }
+
+    /// Steps waiting to be claimed; where hosts share a table, as it was counted last.
     pub(crate) fn queued(&self) -> u64 {
         self.state().queued
+    }
+
+    /// Whether a claim may find something.
+    pub(crate) fn has_work(&self) -> bool {
+        self.state().has_work()
     }
 
     /// Steps claimed and not yet settled.
@@ -56,9 +114,14 @@ impl Queue {
         self.state().running.len() as u64
     }
 
-    /// Whether somebody has claimed this step and not settled it.
-    pub(crate) fn is_running(&self, step: StepId) -> bool {
+    /// Whether this host has claimed this step and not settled it.
+    pub(crate) fn has_claimed(&self, step: StepId) -> bool {
         self.state().running.contains(&step)
+    }
+
+    /// Whether some host has claimed this step and not settled it.
+    pub(crate) fn is_running(&self, queued: &QueuedStep) -> bool {
+        queued.host.is_some() || self.has_claimed(queued.step)
     }
 
     /// Steps that a commit has added, in ascending order, each above all before it.
@@ -67,21 +130,50 @@ impl Queue {
             return;
         }
         let mut state = self.state();
-        for &step in steps {
-            state.queued += 1;
-            // A refill may have seen the row between the commit and this call.
-            if step <= state.horizon {
-                continue;
+        state.queued += steps.len() as u64;
+        match &mut state.waiting {
+            Waiting::Table { promising, news } => {
+                *promising = true;
+                *news += 1;
             }
-            if state.spilled || state.window.len() >= WINDOW_MAX {
-                state.spilled = true;
-            } else {
-                state.window.push_back(step);
-                state.horizon = step;
+            Waiting::Window {
+                window,
+                horizon,
+                spilled,
+            } => {
+                for &step in steps {
+                    // A refill may have seen the row between the commit and this call.
+                    if step <= *horizon {
+                        continue;
+                    }
+                    if *spilled || window.len() >= WINDOW_MAX {
+                        *spilled = true;
+                    } else {
+                        window.push_back(step);
+                        *horizon = step;
+                    }
+                }
             }
         }
         drop(state);
         self.work.notify_waiters();
+    }
+
+    /// Another host says that there is something to claim.
+    pub(crate) fn hear_of_work(&self) {
+        if let Waiting::Table { promising, news } = &mut self.state().waiting {
+            *promising = true;
+            *news += 1;
+        }
+        self.work.notify_waiters();
+    }
+
+    /// How many steps of a shared table wait, as it was counted now.
+    pub(crate) fn counted(&self, queued: u64) {
+        self.state().queued = queued;
+        if queued > 0 {
+            self.hear_of_work();
+        }
     }
 
     /// Steps that a commit has settled.
@@ -95,23 +187,32 @@ impl Queue {
         }
     }
 
-    /// The oldest waiting step, now claimed. `refill(after, limit)` reads the steps of the table above a number.
+    /// The oldest waiting step of a file, now claimed. `refill(after, limit)` reads the steps of the table above a number.
     pub(crate) fn take<E>(
         &self,
         refill: impl FnOnce(StepId, usize) -> Result<Vec<StepId>, E>,
     ) -> Result<Option<StepId>, E> {
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Waiting::Window {
+            window,
+            horizon,
+            spilled,
+        } = &mut state.waiting
+        else {
+            return Ok(None);
+        };
         // The count is of published steps: the guard keeps it from going below zero when a refill runs ahead of `add`.
         if state.queued == 0 {
             return Ok(None);
         }
-        if state.window.is_empty() && state.spilled {
-            let found = refill(state.horizon, WINDOW_MAX)?;
-            state.spilled = found.len() == WINDOW_MAX;
-            state.horizon = found.last().copied().unwrap_or(state.horizon);
-            state.window.extend(found);
+        if window.is_empty() && *spilled {
+            let found = refill(*horizon, WINDOW_MAX)?;
+            *spilled = found.len() == WINDOW_MAX;
+            *horizon = found.last().copied().unwrap_or(*horizon);
+            window.extend(found);
         }
-        let Some(step) = state.window.pop_front() else {
+        let Some(step) = window.pop_front() else {
             return Ok(None);
         };
         state.queued -= 1;
@@ -120,15 +221,44 @@ impl Queue {
         Ok(Some(step))
     }
 
-    /// Puts back a claimed step that nobody has started.
-    pub(crate) fn release(&self, step: StepId) {
-        let mut state = self.state();
-        if state.running.remove(&step) {
-            let place = state.window.partition_point(|&other| other < step);
-            state.window.insert(place, step);
-            state.queued += 1;
+    /// Before a look into a shared table.
+    pub(crate) fn look(&self) -> Look {
+        match self.state().waiting {
+            Waiting::Table { news, .. } => Look { news },
+            Waiting::Window { .. } => Look { news: 0 },
         }
-        drop(state);
+    }
+
+    /// What a look into a shared table has claimed; `all` if there was no more.
+    pub(crate) fn took(&self, look: &Look, steps: &[StepId], all: bool) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.queued = state.queued.saturating_sub(steps.len() as u64);
+        state.running.extend(steps);
+        if let Waiting::Table { promising, news } = &mut state.waiting {
+            // News that came during the look may be of what it did not see.
+            *promising = !all || *news != look.news;
+        }
+    }
+
+    /// Puts back a claimed step that nobody has started; the table has it already as one that waits.
+    pub(crate) fn release(&self, step: StepId) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.running.remove(&step) {
+            state.queued += 1;
+            match &mut state.waiting {
+                Waiting::Window { window, .. } => {
+                    let place = window.partition_point(|&other| other < step);
+                    window.insert(place, step);
+                }
+                Waiting::Table { promising, news } => {
+                    *promising = true;
+                    *news += 1;
+                }
+            }
+        }
+        drop(guard);
         self.work.notify_waiters();
     }
 
@@ -140,7 +270,7 @@ impl Queue {
         notified.as_mut().enable();
         let ready = {
             let state = self.state();
-            state.queued > 0 || state.closed
+            state.has_work() || state.closed
         };
         if !ready {
             notified.await;
@@ -155,5 +285,14 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        match self.waiting {
+            Waiting::Window { .. } => self.queued > 0,
+            Waiting::Table { promising, .. } => promising,
+        }
     }
 }

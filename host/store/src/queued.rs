@@ -1,8 +1,7 @@
 //! A row of the table `queue`: a step that waits or is claimed.
 
-use rusqlite::Row;
-
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::sql::{Row, SqlError};
 
 /// A step of the queue, as the table has it.
 pub(crate) struct QueuedStep {
@@ -13,6 +12,8 @@ pub(crate) struct QueuedStep {
     pub(crate) claimed_ms: Option<i64>,
     /// How often it was marked as claimed.
     pub(crate) attempts: u32,
+    /// The host that has claimed it, where several share the queue.
+    pub(crate) host: Option<i64>,
 }
 
 /// What a queued step starts from.
@@ -26,16 +27,16 @@ pub(crate) enum QueuedInput {
 /// The columns that [`QueuedStep::of`] reads, the first of a statement; in a macro, so that statements stay literals.
 macro_rules! queue_columns {
     () => {
-        "queue.step, queue.run, queue.job, queue.message, queue.dataclip, queue.claimed_ms, queue.attempts"
+        "queue.step, queue.run, queue.job, queue.message, queue.dataclip, queue.claimed_ms, queue.attempts, queue.host"
     };
 }
 pub(crate) use queue_columns;
 
 /// The first column after those of [`queue_columns`].
-pub(crate) const AFTER_QUEUE_COLUMNS: usize = 7;
+pub(crate) const AFTER_QUEUE_COLUMNS: usize = 8;
 
 impl QueuedStep {
-    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<QueuedStep> {
+    pub(crate) fn of(row: &Row<'_>) -> Result<QueuedStep, SqlError> {
         Ok(QueuedStep {
             step: row.get(0)?,
             run: row.get(1)?,
@@ -43,6 +44,7 @@ impl QueuedStep {
             input: QueuedInput::of(row.get(3)?, row.get(4)?),
             claimed_ms: row.get(5)?,
             attempts: row.get(6)?,
+            host: row.get(7)?,
         })
     }
 

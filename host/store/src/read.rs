@@ -1,7 +1,5 @@
 //! What the API and the console ask for, each bounded.
 
-use rusqlite::{Connection, OptionalExtension, Row, types::Type};
-
 use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId};
 use crate::model::{
@@ -11,132 +9,167 @@ use crate::model::{
 };
 use crate::queue::Queue;
 use crate::queued::{QueuedStep, queue_columns};
+use crate::sql::{Db, Row, SqlError, values};
 
-pub(crate) fn message(conn: &Connection, id: MessageId) -> rusqlite::Result<Option<StoredMessage>> {
-    conn.prepare_cached(
-        "SELECT received_ms, source, content_type, body, raw, request FROM messages WHERE id = ?1",
-    )?
-    .query_row([id], |row| {
-        let message = NewMessage {
-            source: row.get(1)?,
-            content_type: row.get(2)?,
-            body: row.get(3)?,
-            raw: row.get(4)?,
-            request: row.get(5)?,
-        };
-        Ok(StoredMessage {
-            id,
-            received_ms: row.get(0)?,
-            message,
-        })
-    })
-    .optional()
+pub(crate) fn message(db: &mut Db, id: MessageId) -> Result<Option<StoredMessage>, SqlError> {
+    db.query_opt(
+        "SELECT received_ms, source, content_type, body, raw, request FROM messages WHERE id = $1",
+        values![id],
+        |row| {
+            let message = NewMessage {
+                source: row.get(1)?,
+                content_type: row.get(2)?,
+                body: row.get(3)?,
+                raw: row.get(4)?,
+                request: row.get(5)?,
+            };
+            Ok(StoredMessage {
+                id,
+                received_ms: row.get(0)?,
+                message,
+            })
+        },
+    )
 }
 
 pub(crate) fn messages(
-    conn: &Connection,
+    db: &mut Db,
     filter: MessageFilter,
-) -> rusqlite::Result<Vec<MessageSummary>> {
+) -> Result<Vec<MessageSummary>, SqlError> {
     let before = filter.before.unwrap_or(MessageId(i64::MAX));
-    let mut messages: Vec<MessageSummary> = conn
-        .prepare_cached(
-            "SELECT id, received_ms, source, content_type, length(body) FROM messages
-             WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
-        )?
-        .query_map((before, filter.limit.min(MESSAGES_MAX) as i64), |row| {
+    let limit = filter.limit.min(MESSAGES_MAX) as i64;
+    let mut messages = db.query(
+        "SELECT id, received_ms, source, content_type, CAST(length(body) AS BIGINT) FROM messages
+         WHERE id < $1 ORDER BY id DESC LIMIT $2",
+        values![before, limit],
+        |row| {
             Ok(MessageSummary {
                 id: row.get(0)?,
                 received_ms: row.get(1)?,
                 source: row.get(2)?,
                 content_type: row.get(3)?,
-                bytes: row.get::<_, i64>(4)?.unsigned_abs(),
+                bytes: row.get(4)?,
                 runs: Vec::new(),
             })
-        })?
-        .collect::<Result<_, _>>()?;
+        },
+    )?;
     for message in &mut messages {
-        message.runs = conn
-            .prepare_cached("SELECT id FROM runs WHERE message = ?1 ORDER BY id")?
-            .query_map([message.id], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        message.runs = db.query(
+            "SELECT id FROM runs WHERE message = $1 ORDER BY id",
+            values![message.id],
+            |row| row.get(0),
+        )?;
     }
     Ok(messages)
 }
 
-pub(crate) fn dataclip(conn: &Connection, id: DataclipId) -> rusqlite::Result<Option<Vec<u8>>> {
-    conn.prepare_cached("SELECT body FROM dataclips WHERE id = ?1")?
-        .query_row([id], |row| row.get(0))
-        .optional()
+pub(crate) fn dataclip(db: &mut Db, id: DataclipId) -> Result<Option<Vec<u8>>, SqlError> {
+    db.query_opt(
+        "SELECT body FROM dataclips WHERE id = $1",
+        values![id],
+        |row| row.get(0),
+    )
 }
 
-pub(crate) fn last_output(conn: &Connection, job: &str) -> rusqlite::Result<Option<DataclipId>> {
-    let output = conn
-        .prepare_cached("SELECT output FROM jobs WHERE job = ?1")?
-        .query_row([job], |row| row.get::<_, Option<DataclipId>>(0))
-        .optional()?;
-    Ok(output.flatten())
+pub(crate) fn last_output(db: &mut Db, job: &str) -> Result<Option<DataclipId>, SqlError> {
+    db.query_opt(
+        "SELECT output FROM outputs WHERE job = $1 ORDER BY step DESC LIMIT 1",
+        values![job],
+        |row| row.get(0),
+    )
 }
 
 /// Reads on past what does not fit, so that a part is as long as was asked for. A cursor is the last key read.
 pub(crate) fn page_of_keys(
-    conn: &Connection,
+    db: &mut Db,
     collection: &str,
     filter: &ItemFilter,
     limit: usize,
     cursor: Option<&str>,
-) -> rusqlite::Result<Items> {
-    let prefix = filter.prefix();
-    let mut statement = conn.prepare_cached(
-        "SELECT key, value, created_ms, updated_ms FROM collections
-         WHERE collection = ?1 AND key >= ?2 AND key > ?3 ORDER BY key",
-    )?;
-    // No key is empty, so every key is greater than that.
-    let mut rows = statement.query((collection, prefix, cursor.unwrap_or_default()))?;
-    let mut items = Vec::new();
-    while let Some(row) = rows.next()? {
-        let key: String = row.get(0)?;
-        if !key.starts_with(prefix) {
-            break;
+) -> Result<Items, SqlError> {
+    let mut after = cursor.unwrap_or_default().to_owned();
+    let mut items: Vec<Item> = Vec::new();
+    loop {
+        let rows = keys_after(db, collection, filter, &after)?;
+        let more = rows.len() == ROWS_AT_A_TIME;
+        after = rows.last().map(|item| item.key.clone()).unwrap_or_default();
+        for item in rows.into_iter().filter(|item| filter.fits_key(&item.key)) {
+            if items.len() == limit {
+                let cursor = items.last().map(|item| item.key.clone());
+                return Ok(Items { items, cursor });
+            }
+            items.push(item);
         }
-        if !filter.fits(&key, row.get(2)?, row.get(3)?) {
-            continue;
+        if !more || !after.starts_with(filter.prefix()) {
+            return Ok(Items {
+                items,
+                cursor: None,
+            });
         }
-        if items.len() == limit {
-            let cursor = items.last().map(|item: &Item| item.key.clone());
-            return Ok(Items { items, cursor });
-        }
-        let value = row.get(1)?;
-        items.push(Item { key, value });
     }
-    Ok(Items {
-        items,
-        cursor: None,
-    })
+}
+
+/// A part of what may fit, so that no more is in memory than a page or two.
+const ROWS_AT_A_TIME: usize = 500;
+
+fn keys_after(
+    db: &mut Db,
+    collection: &str,
+    filter: &ItemFilter,
+    after: &str,
+) -> Result<Vec<Item>, SqlError> {
+    // No key is empty, so every key is greater than that.
+    db.query(
+        "SELECT key, value FROM collections
+         WHERE collection = $1 AND key >= $2 AND key > $3
+             AND created_ms < $4 AND created_ms >= $5 AND updated_ms < $6 AND updated_ms >= $7
+         ORDER BY key LIMIT $8",
+        values![
+            collection,
+            filter.prefix(),
+            after,
+            filter.created_before_ms.unwrap_or(i64::MAX),
+            filter.created_after_ms.unwrap_or(i64::MIN),
+            filter.updated_before_ms.unwrap_or(i64::MAX),
+            filter.updated_after_ms.unwrap_or(i64::MIN),
+            ROWS_AT_A_TIME as i64
+        ],
+        |row| {
+            Ok(Item {
+                key: row.get(0)?,
+                value: row.get(1)?,
+            })
+        },
+    )
 }
 
 pub(crate) fn last_final_state(
-    conn: &Connection,
+    db: &mut Db,
     workflow: &str,
-) -> rusqlite::Result<Option<DataclipId>> {
-    conn.prepare_cached("SELECT output FROM workflows WHERE workflow = ?1")?
-        .query_row([workflow], |row| row.get(0))
-        .optional()
+) -> Result<Option<DataclipId>, SqlError> {
+    db.query_opt(
+        "SELECT output FROM final_states WHERE workflow = $1 ORDER BY run DESC LIMIT 1",
+        values![workflow],
+        |row| row.get(0),
+    )
 }
 
-pub(crate) fn last_tick(conn: &Connection, clock: &str) -> rusqlite::Result<Option<i64>> {
-    let tick = conn
-        .prepare_cached("SELECT tick_ms FROM clocks WHERE clock = ?1")?
-        .query_row([clock], |row| row.get::<_, Option<i64>>(0))
-        .optional()?;
+pub(crate) fn last_tick(db: &mut Db, clock: &str) -> Result<Option<i64>, SqlError> {
+    let tick = db.query_opt(
+        "SELECT tick_ms FROM clocks WHERE clock = $1",
+        values![clock],
+        |row| row.get::<Option<i64>>(0),
+    )?;
     Ok(tick.flatten())
 }
 
-pub(crate) fn is_last_tick_open(conn: &Connection, clock: &str) -> rusqlite::Result<bool> {
-    conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM clocks c JOIN runs r ON r.id = c.tick_run
-                        WHERE c.clock = ?1 AND r.open_steps > 0)",
-    )?
-    .query_row([clock], |row| row.get(0))
+pub(crate) fn is_last_tick_open(db: &mut Db, clock: &str) -> Result<bool, SqlError> {
+    let open = db.query_opt(
+        "SELECT r.id FROM clocks c JOIN runs r ON r.id = c.tick_run WHERE c.clock = $1 AND r.open_steps > 0",
+        values![clock],
+        |_| Ok(()),
+    )?;
+    Ok(open.is_some())
 }
 
 /// What [`summary`] reads.
@@ -146,40 +179,37 @@ macro_rules! summaries {
     };
 }
 
-pub(crate) fn runs(conn: &Connection, filter: RunFilter) -> rusqlite::Result<Vec<RunSummary>> {
+pub(crate) fn runs(db: &mut Db, filter: RunFilter) -> Result<Vec<RunSummary>, SqlError> {
     let before = filter.before.unwrap_or(RunId(i64::MAX));
-    conn.prepare_cached(concat!(
-        summaries!(),
-        " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"
-    ))?
-    .query_map((before, filter.limit.min(RUNS_MAX) as i64), summary)?
-    .collect()
+    db.query(
+        concat!(summaries!(), " WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+        values![before, filter.limit.min(RUNS_MAX) as i64],
+        summary,
+    )
 }
 
-pub(crate) fn run(
-    conn: &Connection,
-    queue: &Queue,
-    id: RunId,
-) -> rusqlite::Result<Option<RunDetail>> {
+pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDetail>, SqlError> {
     // One snapshot: otherwise a step settled between the reads would show twice or not at all.
-    let snapshot = conn.unchecked_transaction()?;
-    let run = snapshot
-        .prepare_cached(concat!(summaries!(), " WHERE id = ?1"))?
-        .query_row([id], summary)
-        .optional()?;
-    let Some(run) = run else { return Ok(None) };
-    let (mut steps, mut truncated) = settled_steps(&snapshot, id)?;
-    if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
-        steps.extend(open_steps(&snapshot, queue, id)?);
-        truncated |= steps.len() > RUN_STEPS_MAX;
-        steps.truncate(RUN_STEPS_MAX);
-        steps.sort_by_key(|step| step.id);
-    }
-    Ok(Some(RunDetail {
-        run,
-        steps,
-        truncated,
-    }))
+    db.at_one_moment(|db| {
+        let run = db.query_opt(
+            concat!(summaries!(), " WHERE id = $1"),
+            values![id],
+            summary,
+        )?;
+        let Some(run) = run else { return Ok(None) };
+        let (mut steps, mut truncated) = settled_steps(db, id)?;
+        if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
+            steps.extend(open_steps(db, queue, id)?);
+            truncated |= steps.len() > RUN_STEPS_MAX;
+            steps.truncate(RUN_STEPS_MAX);
+            steps.sort_by_key(|step| step.id);
+        }
+        Ok(Some(RunDetail {
+            run,
+            steps,
+            truncated,
+        }))
+    })
 }
 
 /// What became of a run: nothing is known of it, it is still open, or it has ended so.
@@ -189,18 +219,17 @@ pub(crate) enum Outcome {
     Finished(RunOutcome),
 }
 
-pub(crate) fn outcome(conn: &Connection, id: RunId) -> rusqlite::Result<Outcome> {
-    let found = conn
-        .prepare_cached("SELECT status, output, workflow FROM runs WHERE id = ?1")?
-        .query_row([id], |row| {
-            Ok((row.get::<_, RunStatus>(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
+pub(crate) fn outcome(db: &mut Db, id: RunId) -> Result<Outcome, SqlError> {
+    let found = db.query_opt(
+        "SELECT status, output, workflow FROM runs WHERE id = $1",
+        values![id],
+        |row| Ok((row.get::<RunStatus>(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     match found {
         None => Ok(Outcome::NoSuchRun),
         Some((RunStatus::Queued | RunStatus::Running, _, _)) => Ok(Outcome::Open),
         Some((status, output, workflow)) => {
-            let (steps, _) = settled_steps(conn, id)?;
+            let (steps, _) = settled_steps(db, id)?;
             let steps = steps.into_iter().filter_map(step_outcome).collect();
             Ok(Outcome::Finished(RunOutcome {
                 run: id,
@@ -213,31 +242,36 @@ pub(crate) fn outcome(conn: &Connection, id: RunId) -> rusqlite::Result<Outcome>
     }
 }
 
-pub(crate) fn counts(conn: &Connection, queue: &Queue) -> rusqlite::Result<Counts> {
+pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
     // Numbers are drawn in sequence, so the highest is how many there ever were; counting rows would read them all.
-    let [messages, runs, runs_succeeded, runs_failed] = conn
-        .prepare_cached(
-            "SELECT (SELECT coalesce(max(id), 0) FROM messages),
-                    (SELECT coalesce(max(id), 0) FROM runs),
-                    (SELECT runs FROM totals WHERE run_status = 2),
-                    (SELECT runs FROM totals WHERE run_status = 3)",
-        )?
-        .query_row([], |row| {
-            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-        })?
-        .map(i64::unsigned_abs);
+    let (messages, runs, runs_succeeded, runs_failed): (u64, u64, u64, u64) = db.query_one(
+        "SELECT (SELECT coalesce(max(id), 0) FROM messages),
+                (SELECT coalesce(max(id), 0) FROM runs),
+                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 2),
+                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 3)",
+        values![],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )?;
+    let (steps_queued, steps_running) = match db {
+        Db::Sqlite(_) => (queue.queued(), queue.running()),
+        Db::Postgres(_) => db.query_one(
+            "SELECT count(*) FILTER (WHERE host IS NULL), count(*) FILTER (WHERE host IS NOT NULL) FROM queue",
+            values![],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?,
+    };
     Ok(Counts {
         messages,
         runs,
         runs_open: runs.saturating_sub(runs_succeeded + runs_failed),
         runs_succeeded,
         runs_failed,
-        steps_queued: queue.queued(),
-        steps_running: queue.running(),
+        steps_queued,
+        steps_running,
     })
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
+fn summary(row: &Row<'_>) -> Result<RunSummary, SqlError> {
     Ok(RunSummary {
         id: row.get(0)?,
         message: row.get(1)?,
@@ -252,30 +286,40 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
 }
 
 /// The settled steps of a run with their logs, and whether something had to be left out.
-fn settled_steps(conn: &Connection, run: RunId) -> rusqlite::Result<(Vec<StepDetail>, bool)> {
-    let mut statement = conn.prepare_cached(
-        "SELECT s.id, s.job, s.status, s.attempt, s.exit_code, s.error, s.input, s.output, s.started_ms, s.finished_ms,
-                l.lines
-         FROM steps s LEFT JOIN logs l ON l.step = s.id
-         WHERE s.run = ?1 ORDER BY s.id LIMIT ?2",
-    )?;
-    let mut rows = statement.query((run, RUN_STEPS_MAX as i64 + 1))?;
-    let mut steps = Vec::new();
+fn settled_steps(db: &mut Db, run: RunId) -> Result<(Vec<StepDetail>, bool), SqlError> {
     let (mut log_bytes, mut truncated) = (0, false);
-    while let Some(row) = rows.next()? {
-        if steps.len() == RUN_STEPS_MAX {
-            return Ok((steps, true));
+    let mut found = db.query(
+        "SELECT s.id, s.job, s.status, s.attempt, s.exit_code, s.error, s.input, s.output, s.started_ms, s.finished_ms,
+                CAST(length(l.lines) AS BIGINT)
+         FROM steps s LEFT JOIN logs l ON l.step = s.id
+         WHERE s.run = $1 ORDER BY s.id LIMIT $2",
+        values![run, RUN_STEPS_MAX as i64 + 1],
+        |row| {
+            let bytes = row.get::<Option<i64>>(10)?;
+            Ok((settled_step(row)?, bytes.map(|bytes| bytes.unsigned_abs() as usize)))
+        },
+    )?;
+    truncated |= found.len() > RUN_STEPS_MAX;
+    found.truncate(RUN_STEPS_MAX);
+    let mut steps = Vec::with_capacity(found.len());
+    for (mut step, log) in found {
+        log_bytes += log.unwrap_or_default();
+        if log.is_some() && log_bytes <= RUN_LOG_MAX_BYTES {
+            let lines = db.query_opt(
+                "SELECT lines FROM logs WHERE step = $1",
+                values![step.id],
+                |row| row.get::<Vec<u8>>(0),
+            )?;
+            step.log = log_lines(&lines.unwrap_or_default())?;
+        } else {
+            truncated |= log.is_some();
         }
-        let lines = row.get_ref(10)?.as_blob_or_null()?.unwrap_or_default();
-        log_bytes += lines.len();
-        let fits = log_bytes <= RUN_LOG_MAX_BYTES;
-        truncated |= !fits;
-        steps.push(settled_step(row, if fits { lines } else { &[] })?);
+        steps.push(step);
     }
     Ok((steps, truncated))
 }
 
-fn settled_step(row: &Row<'_>, lines: &[u8]) -> rusqlite::Result<StepDetail> {
+fn settled_step(row: &Row<'_>) -> Result<StepDetail, SqlError> {
     let status = match row.get(2)? {
         StepStatus::Succeeded => StepState::Succeeded,
         StepStatus::Failed => StepState::Failed,
@@ -291,39 +335,41 @@ fn settled_step(row: &Row<'_>, lines: &[u8]) -> rusqlite::Result<StepDetail> {
         output: row.get(7)?,
         started_ms: Some(row.get(8)?),
         finished_ms: Some(row.get(9)?),
-        log: log_lines(lines)?,
+        log: Vec::new(),
     })
 }
 
 /// Reads the whole queue: about 5 ms at 100,000 waiting steps, and only for a run that is open.
-fn open_steps(conn: &Connection, queue: &Queue, run: RunId) -> rusqlite::Result<Vec<StepDetail>> {
-    conn.prepare_cached(concat!(
-        "SELECT ",
-        queue_columns!(),
-        " FROM queue WHERE run = ?1 ORDER BY step LIMIT ?2"
-    ))?
-    .query_map((run, RUN_STEPS_MAX as i64 + 1), |row| {
-        let queued = QueuedStep::of(row)?;
-        let (status, attempt) = if queue.is_running(queued.step) {
-            (StepState::Running, queued.attempt())
-        } else {
-            (StepState::Queued, queued.attempts)
-        };
-        Ok(StepDetail {
-            id: queued.step,
-            status,
-            attempt,
-            exit_code: None,
-            error: None,
-            input: queued.input.dataclip(),
-            output: None,
-            started_ms: queued.claimed_ms,
-            finished_ms: None,
-            log: Vec::new(),
-            job: queued.job,
-        })
-    })?
-    .collect()
+fn open_steps(db: &mut Db, queue: &Queue, run: RunId) -> Result<Vec<StepDetail>, SqlError> {
+    db.query(
+        concat!(
+            "SELECT ",
+            queue_columns!(),
+            " FROM queue WHERE run = $1 ORDER BY step LIMIT $2"
+        ),
+        values![run, RUN_STEPS_MAX as i64 + 1],
+        |row| {
+            let queued = QueuedStep::of(row)?;
+            let (status, attempt) = if queue.is_running(&queued) {
+                (StepState::Running, queued.attempt())
+            } else {
+                (StepState::Queued, queued.attempts)
+            };
+            Ok(StepDetail {
+                id: queued.step,
+                status,
+                attempt,
+                exit_code: None,
+                error: None,
+                input: queued.input.dataclip(),
+                output: None,
+                started_ms: queued.claimed_ms,
+                finished_ms: None,
+                log: Vec::new(),
+                job: queued.job,
+            })
+        },
+    )
 }
 
 fn step_outcome(step: StepDetail) -> Option<StepOutcome> {
@@ -349,10 +395,12 @@ pub(crate) fn encode_log(lines: &[LogLine]) -> Option<Vec<u8>> {
     }
 }
 
-fn log_lines(stored: &[u8]) -> rusqlite::Result<Vec<LogLine>> {
+fn log_lines(stored: &[u8]) -> Result<Vec<LogLine>, SqlError> {
     if stored.is_empty() {
         return Ok(Vec::new());
     }
-    serde_json::from_slice(stored)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(10, Type::Blob, Box::new(error)))
+    serde_json::from_slice(stored).map_err(|error| SqlError::Unreadable {
+        column: 10,
+        found: error.to_string(),
+    })
 }

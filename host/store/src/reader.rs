@@ -1,39 +1,35 @@
 //! A connection that reads beside the writer, on the threads that may block.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
-
 use crate::error::StoreError;
-use crate::schema;
+use crate::link::Link;
+use crate::sql::{Db, SqlError};
 
 /// One reading connection; whoever comes second waits. `None` once the store is closed.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    conn: Arc<Mutex<Option<Connection>>>,
-    file: PathBuf,
+    link: Arc<Mutex<Option<Link>>>,
 }
 
 impl Reader {
-    pub(crate) fn open(file: &Path) -> Result<Reader, StoreError> {
-        let conn = schema::open_reader(file)?;
-        Ok(Reader {
-            conn: Arc::new(Mutex::new(Some(conn))),
-            file: file.to_owned(),
-        })
+    pub(crate) fn new(link: Link) -> Reader {
+        Reader {
+            link: Arc::new(Mutex::new(Some(link))),
+        }
     }
 
-    /// Runs `read` on the connection. If the caller goes away, what `read` returned is dropped.
+    /// Runs `read` on the connection. If the caller goes away, what `read` returned is dropped. When the server went away
+    /// in the meantime, it is asked once more on a new connection.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        read: impl Fn(&mut Db) -> Result<T, SqlError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let Reader { conn, file } = self.clone();
+        let link = Arc::clone(&self.link);
         let read = move || {
-            let guard = conn.lock().unwrap_or_else(PoisonError::into_inner);
-            let conn = guard.as_ref().ok_or(StoreError::Closed)?;
-            read(conn).map_err(|error| StoreError::from_sqlite(&file, "be read", &error))
+            let mut guard = link.lock().unwrap_or_else(PoisonError::into_inner);
+            let link = guard.as_mut().ok_or(StoreError::Closed)?;
+            link.ask("be read", read)
         };
         // It can only fail to finish when the process is ending or `read` panicked.
         tokio::task::spawn_blocking(read)
@@ -41,11 +37,15 @@ impl Reader {
             .unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Lets go of the file.
+    /// Lets go of the connection.
     pub(crate) fn close(&self) {
-        self.conn
+        let link = self
+            .link
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        if let Some(link) = link {
+            link.close();
+        }
     }
 }

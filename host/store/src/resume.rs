@@ -1,8 +1,7 @@
-//! A store goes on where the last host left it.
-
-use rusqlite::Connection;
+//! A store in a file goes on where the last host left it.
 
 use crate::ids::StepId;
+use crate::sql::{Db, SqlError, values};
 
 /// What a file tells about its past when it is opened.
 pub(crate) struct Found {
@@ -15,19 +14,18 @@ pub(crate) struct Found {
 }
 
 /// Puts back what a lost host had claimed, and takes stock.
-pub(crate) fn resume(conn: &Connection) -> rusqlite::Result<Found> {
-    let recovered = conn.execute(
+pub(crate) fn resume(db: &mut Db) -> Result<Found, SqlError> {
+    let recovered = db.execute(
         "UPDATE queue SET claimed_ms = NULL WHERE claimed_ms IS NOT NULL",
-        [],
+        values![],
     )?;
-    let queued = conn.query_row("SELECT count(*) FROM queue", [], |row| row.get::<_, i64>(0))?;
-    let last_step: i64 = conn.query_row(
+    let queued = db.number("SELECT count(*) FROM queue", values![])?;
+    let last_step = db.number(
         "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(id), 0) FROM steps))",
-        [],
-        |row| row.get(0),
+        values![],
     )?;
     Ok(Found {
-        recovered: recovered as u64,
+        recovered,
         queued: queued.unsigned_abs(),
         next_step: StepId(last_step + 1),
     })

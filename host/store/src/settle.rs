@@ -1,7 +1,5 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
-use rusqlite::OptionalExtension;
-
 use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
@@ -10,6 +8,7 @@ use crate::model::{
     leaf_names,
 };
 use crate::queued::{QueuedInput, QueuedStep, queue_columns};
+use crate::sql::{SqlError, values};
 
 /// A step to settle. The log is one row a step, encoded before the writer sees it.
 pub(crate) struct Settle {
@@ -46,21 +45,20 @@ impl Change for Settle {
 
 impl Settle {
     /// Refuses a step that is not claimed, and what would let a run grow without end. Nothing is written yet.
-    fn check(&self, writing: &Writing<'_>) -> Result<(), Failure> {
+    fn check(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
         let not_claimed = || Failure::Refused(StoreError::NotClaimed { step: self.step });
-        if !writing.queue.is_running(self.step) {
+        if !writing.queue.has_claimed(self.step) {
             return Err(not_claimed());
         }
         let (run, open, leaves, steps): (RunId, i64, i64, u64) = writing
-            .conn
-            .prepare_cached(
-                "SELECT r.id, r.open_steps, r.leaves, r.steps FROM queue q JOIN runs r ON r.id = q.run WHERE q.step = ?1",
+            .db
+            .query_opt(
+                "SELECT r.id, r.open_steps, r.leaves, r.steps FROM queue q JOIN runs r ON r.id = q.run
+                 WHERE q.step = $1 AND coalesce(q.host, 0) = $2",
+                values![self.step, writing.host],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )?
-            .query_row([self.step], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?.unsigned_abs()))
-            })
-            // Settled a moment ago, in this very transaction.
-            .optional()?
+            // Settled a moment ago, in this very transaction; or another host has taken it over.
             .ok_or_else(not_claimed)?;
         match &self.settlement.next {
             Next::Jobs(jobs) if steps + jobs.len() as u64 >= STEPS_PER_RUN_MAX => {
@@ -69,13 +67,12 @@ impl Settle {
                 }))
             }
             Next::Leaf(_) if open == 1 && leaves > 0 => {
-                let stored: i64 = writing
-                    .conn
-                    .prepare_cached(
-                        "SELECT coalesce(sum(length(d.body)), 0) FROM steps s JOIN dataclips d ON d.id = s.output
-                         WHERE s.run = ?1 AND s.leaf IS NOT NULL",
-                    )?
-                    .query_row([run], |row| row.get(0))?;
+                let stored = writing.db.number(
+                    "SELECT CAST(coalesce(sum(length(d.body)), 0) AS BIGINT)
+                     FROM steps s JOIN dataclips d ON d.id = s.output
+                     WHERE s.run = $1 AND s.leaf IS NOT NULL",
+                    values![run],
+                )?;
                 let own = len(&self.settlement.output) as u64;
                 let bytes = stored.unsigned_abs() + own;
                 if bytes <= FINAL_STATE_MAX_BYTES {
@@ -91,22 +88,23 @@ impl Settle {
         }
     }
 
-    fn leave_queue(&self, writing: &Writing<'_>) -> rusqlite::Result<QueuedStep> {
-        writing
-            .conn
-            .prepare_cached(concat!(
-                "DELETE FROM queue WHERE step = ?1 RETURNING ",
+    fn leave_queue(&self, writing: &mut Writing<'_>) -> Result<QueuedStep, SqlError> {
+        writing.db.query_one(
+            concat!(
+                "DELETE FROM queue WHERE step = $1 AND coalesce(host, 0) = $2 RETURNING ",
                 queue_columns!()
-            ))?
-            .query_row([self.step], QueuedStep::of)
+            ),
+            values![self.step, writing.host],
+            QueuedStep::of,
+        )
     }
 
     fn record(
         &self,
-        writing: &Writing<'_>,
+        writing: &mut Writing<'_>,
         claimed: &QueuedStep,
         output: Option<DataclipId>,
-    ) -> rusqlite::Result<()> {
+    ) -> Result<(), SqlError> {
         let Settlement {
             status,
             exit_code,
@@ -115,44 +113,41 @@ impl Settle {
             finished_ms,
             ..
         } = &self.settlement;
-        writing
-            .conn
-            .prepare_cached(
-                "INSERT INTO steps
-                     (id, run, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms, leaf)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            )?
-            .execute((
+        let leaf = match &self.settlement.next {
+            Next::Leaf(name) => Some(name),
+            Next::Jobs(_) | Next::End => None,
+        };
+        writing.db.execute(
+            "INSERT INTO steps
+                 (id, run, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms, leaf)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            values![
                 self.step,
                 claimed.run,
                 &claimed.job,
-                status,
+                *status,
                 claimed.attempt(),
-                exit_code,
+                *exit_code,
                 error,
                 claimed.input.dataclip(),
                 output,
-                started_ms,
-                finished_ms,
-                match &self.settlement.next {
-                    Next::Leaf(name) => Some(name),
-                    Next::Jobs(_) | Next::End => None,
-                },
-            ))?;
+                *started_ms,
+                *finished_ms,
+                leaf
+            ],
+        )?;
         if let Some(log) = &self.log {
-            writing
-                .conn
-                .prepare_cached("INSERT INTO logs (step, lines) VALUES (?1, ?2)")?
-                .execute((self.step, log))?;
+            writing.db.execute(
+                "INSERT INTO logs (step, lines) VALUES ($1, $2)",
+                values![self.step, log],
+            )?;
         }
         if let (StepStatus::Succeeded, Some(output)) = (status, output) {
-            writing
-                .conn
-                .prepare_cached(
-                    "INSERT INTO jobs (job, output) VALUES (?1, ?2)
-                     ON CONFLICT (job) DO UPDATE SET output = excluded.output",
-                )?
-                .execute((&claimed.job, output))?;
+            writing.db.execute(
+                "INSERT INTO outputs (job, host, step, output) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (job, host) DO UPDATE SET step = excluded.step, output = excluded.output",
+                values![&claimed.job, writing.host, self.step, output],
+            )?;
         }
         Ok(())
     }
@@ -163,7 +158,7 @@ impl Settle {
         writing: &mut Writing<'_>,
         run: RunId,
         output: Option<DataclipId>,
-    ) -> rusqlite::Result<(Option<StepId>, RunStatus)> {
+    ) -> Result<(Option<StepId>, RunStatus), SqlError> {
         let advanced = self.count(writing, run, output)?;
         let next = self.queue_next(writing, run, output, advanced.waited)?;
         let status = match (advanced.open, advanced.failed) {
@@ -174,10 +169,10 @@ impl Settle {
         if advanced.leaves > 1 {
             let together = final_state_of_leaves(writing, run)?;
             let together = writing.add_dataclip(run, &together)?;
-            writing
-                .conn
-                .prepare_cached("UPDATE runs SET output = ?2 WHERE id = ?1")?
-                .execute((run, together))?;
+            writing.db.execute(
+                "UPDATE runs SET output = $2 WHERE id = $1",
+                values![run, together],
+            )?;
         }
         self.end(writing, run, status)?;
         Ok((next, status))
@@ -187,10 +182,10 @@ impl Settle {
     /// run's.
     fn count(
         &self,
-        writing: &Writing<'_>,
+        writing: &mut Writing<'_>,
         run: RunId,
         output: Option<DataclipId>,
-    ) -> rusqlite::Result<Advanced> {
+    ) -> Result<Advanced, SqlError> {
         let failed = self.settlement.status == StepStatus::Failed;
         let (opened, leaves, failed) = match &self.settlement.next {
             Next::Jobs(jobs) => (jobs.len() as i64, 0, false),
@@ -199,22 +194,20 @@ impl Settle {
         };
         let final_state = (leaves > 0).then_some(output).flatten();
         let took_ms = (self.settlement.finished_ms - self.settlement.started_ms).max(0);
-        let mut advanced = writing
-            .conn
-            .prepare_cached(
-                "UPDATE runs SET open_steps = open_steps - 1 + ?2, leaves = leaves + ?3, leaf_failed = leaf_failed OR ?4,
-                     output = coalesce(?5, output), used_ms = used_ms + ?6, steps = steps + 1, status = 1
-                 WHERE id = ?1 RETURNING open_steps, leaves, leaf_failed",
-            )?
-            .query_row((run, opened, leaves, failed, final_state, took_ms), |row| {
+        let mut advanced = writing.db.query_one(
+            "UPDATE runs SET open_steps = open_steps - 1 + $2, leaves = leaves + $3, leaf_failed = leaf_failed | $4,
+                 output = coalesce($5, output), used_ms = used_ms + $6, steps = steps + 1, status = 1
+             WHERE id = $1 RETURNING open_steps, leaves, leaf_failed",
+            values![run, opened, leaves, failed, final_state, took_ms],
+            |row| {
                 let open: i64 = row.get(0)?;
                 Ok(Advanced { open, waited: open - opened, leaves: row.get(1)?, failed: row.get(2)? })
-            })?;
+            },
+        )?;
         if self.settlement.next == Next::End {
             writing
-                .conn
-                .prepare_cached("DELETE FROM waiting WHERE run = ?1")?
-                .execute([run])?;
+                .db
+                .execute("DELETE FROM waiting WHERE run = $1", values![run])?;
             advanced.open = 0;
             advanced.waited = 0;
         }
@@ -228,7 +221,7 @@ impl Settle {
         run: RunId,
         output: Option<DataclipId>,
         waited: i64,
-    ) -> rusqlite::Result<Option<StepId>> {
+    ) -> Result<Option<StepId>, SqlError> {
         let jobs = match &self.settlement.next {
             Next::Jobs(jobs) => jobs.as_slice(),
             Next::Leaf(_) | Next::End => &[],
@@ -256,23 +249,19 @@ impl Settle {
         writing: &mut Writing<'_>,
         run: RunId,
         status: RunStatus,
-    ) -> rusqlite::Result<()> {
-        writing
-            .conn
-            .prepare_cached(
-                "UPDATE runs SET open_steps = 0, status = ?2, finished_ms = ?3 WHERE id = ?1",
-            )?
-            .execute((run, status, self.settlement.finished_ms))?;
+    ) -> Result<(), SqlError> {
+        writing.db.execute(
+            "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1",
+            values![run, status, self.settlement.finished_ms],
+        )?;
         if status == RunStatus::Succeeded {
             // Only a clock asks for it, so only its own runs pay for it.
-            writing
-                .conn
-                .prepare_cached(
-                    "INSERT INTO workflows (workflow, output)
-                     SELECT workflow, output FROM runs WHERE id = ?1 AND message IS NULL AND output IS NOT NULL
-                     ON CONFLICT (workflow) DO UPDATE SET output = excluded.output",
-                )?
-                .execute([run])?;
+            writing.db.execute(
+                "INSERT INTO final_states (workflow, host, run, output)
+                 SELECT workflow, $2, id, output FROM runs WHERE id = $1 AND message IS NULL AND output IS NOT NULL
+                 ON CONFLICT (workflow, host) DO UPDATE SET run = excluded.run, output = excluded.output",
+                values![run, writing.host],
+            )?;
             writing.effects.runs_succeeded += 1;
         } else {
             writing.effects.runs_failed += 1;
@@ -294,37 +283,35 @@ struct Advanced {
 fn queue_longest_waiting(
     writing: &mut Writing<'_>,
     run: RunId,
-) -> rusqlite::Result<Option<StepId>> {
-    let waiting = writing
-        .conn
-        .prepare_cached(
-            "DELETE FROM waiting WHERE id = (SELECT min(id) FROM waiting WHERE run = ?1)
-             RETURNING job, message, dataclip",
-        )?
-        .query_row([run], |row| {
+) -> Result<Option<StepId>, SqlError> {
+    let waiting = writing.db.query_opt(
+        "DELETE FROM waiting WHERE id = (SELECT min(id) FROM waiting WHERE run = $1)
+         RETURNING job, message, dataclip",
+        values![run],
+        |row| {
             let job: String = row.get(0)?;
             Ok((job, QueuedInput::of(row.get(1)?, row.get(2)?)))
-        })
-        .optional()?;
+        },
+    )?;
     waiting
         .map(|(job, input)| writing.enqueue(run, &job, input))
         .transpose()
 }
 
 /// As OpenFn has it: `{"a": …, "b": …}`, see [`leaf_names`].
-fn final_state_of_leaves(writing: &Writing<'_>, run: RunId) -> rusqlite::Result<Vec<u8>> {
-    let mut leaves = writing.conn.prepare_cached(
+fn final_state_of_leaves(writing: &mut Writing<'_>, run: RunId) -> Result<Vec<u8>, SqlError> {
+    let ended: Vec<(String, Option<Vec<u8>>)> = writing.db.query(
         "SELECT s.leaf, d.body FROM steps s LEFT JOIN dataclips d ON d.id = s.output
-         WHERE s.run = ?1 AND s.leaf IS NOT NULL ORDER BY s.id",
+         WHERE s.run = $1 AND s.leaf IS NOT NULL ORDER BY s.id",
+        values![run],
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let ended: Vec<(String, Option<Vec<u8>>)> = leaves
-        .query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
     let ids: Vec<String> = ended.iter().map(|(id, _)| id.clone()).collect();
     let mut state = b"{".to_vec();
     for (name, (_, body)) in leaf_names(&ids).iter().zip(&ended) {
-        let key = serde_json::to_vec(name)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let key = serde_json::Value::from(name.as_str())
+            .to_string()
+            .into_bytes();
         if state.len() > 1 {
             state.push(b',');
         }

@@ -1,12 +1,11 @@
 //! A run that no message started: a tick of the clock, or a person. A tick and its run become durable together, so a
 //! host that is killed neither forgets a tick nor runs it twice.
 
-use rusqlite::OptionalExtension;
-
 use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId};
 use crate::model::NewRun;
+use crate::sql::{SqlError, values};
 
 /// A run to start, and the tick that asks for it.
 pub(crate) struct Start {
@@ -23,15 +22,13 @@ pub(crate) struct Tick {
 
 impl Tick {
     /// One that starts nothing leaves the run of the one before it in its place.
-    fn record(&self, writing: &Writing<'_>, run: Option<RunId>) -> rusqlite::Result<()> {
-        writing
-            .conn
-            .prepare_cached(
-                "INSERT INTO clocks (clock, tick_ms, tick_run) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (clock) DO UPDATE
-                 SET tick_ms = excluded.tick_ms, tick_run = coalesce(excluded.tick_run, tick_run)",
-            )?
-            .execute((&self.clock, self.at_ms, run))?;
+    fn record(&self, writing: &mut Writing<'_>, run: Option<RunId>) -> Result<(), SqlError> {
+        writing.db.execute(
+            "INSERT INTO clocks (clock, tick_ms, tick_run) VALUES ($1, $2, $3)
+             ON CONFLICT (clock) DO UPDATE
+             SET tick_ms = excluded.tick_ms, tick_run = coalesce(excluded.tick_run, clocks.tick_run)",
+            values![&self.clock, self.at_ms, run],
+        )?;
         Ok(())
     }
 }
@@ -56,12 +53,12 @@ impl Change for Start {
     }
 }
 
-fn require(writing: &Writing<'_>, dataclip: DataclipId) -> Result<(), Failure> {
-    let known = writing
-        .conn
-        .prepare_cached("SELECT 1 FROM dataclips WHERE id = ?1")?
-        .query_row([dataclip], |_| Ok(()))
-        .optional()?;
+fn require(writing: &mut Writing<'_>, dataclip: DataclipId) -> Result<(), Failure> {
+    let known = writing.db.query_opt(
+        "SELECT id FROM dataclips WHERE id = $1",
+        values![dataclip],
+        |_| Ok(()),
+    )?;
     known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
 }
 

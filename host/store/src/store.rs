@@ -1,28 +1,32 @@
 //! The handle that the host holds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::accept::Accept;
-use crate::change::{Change, NO_LIMIT};
+use crate::change::{Change, NO_LIMIT, Numbers};
 use crate::claim::Claim;
 use crate::error::StoreError;
+use crate::hosts;
 use crate::ids::{RunId, StepId};
+use crate::link::Link;
 use crate::lock::DirectoryLock;
 use crate::model::{
     Accepted, ClaimedStep, NewMessage, NewRun, RunOutcome, Settled, Settlement, now_ms,
 };
+use crate::pulse::Pulse;
 use crate::queue::Queue;
 use crate::read::{self, Outcome};
 use crate::reader::Reader;
 use crate::resume::resume;
 use crate::schema;
+use crate::server::Server;
 use crate::settle::Settle;
 use crate::start::{RecordTick, Start, Tick};
 use crate::waiters::Waiters;
@@ -36,6 +40,8 @@ pub struct StoreOptions {
     /// How many bytes may be stored before more messages, runs and items are refused; settling a step never is. Default:
     /// as many as there is room for.
     pub stored_max: Option<u64>,
+    /// For how long the claims of a host count that the database does not hear of, where hosts share one. Default 15 s.
+    pub lease: Duration,
 }
 
 impl Default for StoreOptions {
@@ -43,6 +49,7 @@ impl Default for StoreOptions {
         StoreOptions {
             queue_max: 100_000,
             stored_max: None,
+            lease: Duration::from_secs(15),
         }
     }
 }
@@ -69,7 +76,7 @@ impl std::fmt::Debug for Store {
 
 struct Inner {
     orders: mpsc::Sender<Order>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
     shares: Arc<Semaphore>,
     queue: Arc<Queue>,
     waiters: Arc<Waiters>,
@@ -77,8 +84,18 @@ struct Inner {
     claims: Reader,
     pages: Reader,
     recovered: u64,
-    closed: AtomicBool,
+    closed: Arc<AtomicBool>,
     stored_max: Arc<AtomicU64>,
+}
+
+/// What differs between a file and a database that is shared.
+struct Parts {
+    queue: Arc<Queue>,
+    numbers: Numbers,
+    channel: Option<String>,
+    recovered: u64,
+    claims: Reader,
+    pages: Reader,
 }
 
 impl Store {
@@ -90,47 +107,132 @@ impl Store {
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Store, StoreError> {
         let lock = DirectoryLock::take(dir)?;
         let file = dir.join("fonio.db");
-        let conn = schema::open_writer(&file)?;
-        Store::over(conn, file, lock, options)
+        let link = schema::sqlite::open_writer(&file)?;
+        Store::of_file(link, &file, lock, options)
     }
 
-    /// The store that writes on `conn`.
-    pub(crate) fn over(
-        conn: Connection,
-        file: PathBuf,
+    /// The store that writes on `link`.
+    pub(crate) fn of_file(
+        mut link: Link,
+        file: &Path,
         lock: DirectoryLock,
         options: StoreOptions,
     ) -> Result<Store, StoreError> {
-        let found = resume(&conn)
-            .map_err(|error| StoreError::from_sqlite(&file, "put claimed steps back", &error))?;
-        let queue = Arc::new(Queue::new(found.queued));
+        let found = link.db().map(resume)?;
+        let found =
+            found.map_err(|error| StoreError::of(file, "put claimed steps back", &error))?;
+        let reader = || schema::sqlite::open_reader(file).map(Reader::new);
+        let parts = Parts {
+            queue: Arc::new(Queue::of_file(found.queued)),
+            numbers: Numbers::Counted(found.next_step),
+            channel: None,
+            recovered: found.recovered,
+            claims: reader()?,
+            pages: reader()?,
+        };
+        Store::over(link, lock, options, parts)
+    }
+
+    /// Opens the store of `project` in the PostgreSQL database at `url`, which any number of hosts may have open at the
+    /// same time. `dir` is for what a host keeps by itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`] and [`StoreError::Unreachable`] if there is no such database, [`StoreError::NewerSchema`] if a
+    /// later version made its tables, [`StoreError::InUse`] if another host has the directory.
+    pub fn open_shared(
+        url: &str,
+        project: &str,
+        dir: &Path,
+        options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        let server = Arc::new(Server::new(url, project)?);
+        // Whoever calls may be asynchronous code, which must not wait for a server itself.
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Store::on_server(&server, dir, options));
+            match opening.join() {
+                Ok(opened) => opened,
+                Err(panicked) => std::panic::resume_unwind(panicked),
+            }
+        })
+    }
+
+    fn on_server(
+        server: &Arc<Server>,
+        dir: &Path,
+        options: StoreOptions,
+    ) -> Result<Store, StoreError> {
+        let lock = DirectoryLock::take(dir)?;
+        let mut link = Link::to_server(server)?;
+        schema::postgres::prepare(&mut link, server)?;
+        let name = host_name();
+        let host = link
+            .db()
+            .map(|db| {
+                let host = hosts::join(db, &name, options.lease)?;
+                hosts::take_over(db)?;
+                Ok(host)
+            })?
+            .map_err(|error| StoreError::of(server.name(), "take part", &error))?;
+        let queue = Arc::new(Queue::shared(host));
+        let reader = || Link::to_server(server).map(Reader::new);
+        let parts = Parts {
+            queue: Arc::clone(&queue),
+            numbers: Numbers::Drawn,
+            channel: Some(server.channel().to_owned()),
+            recovered: 0,
+            claims: reader()?,
+            pages: reader()?,
+        };
+        let listening = Link::to_server(server)?;
+        let store = Store::over(link, lock, options, parts)?;
+        let pulse = Pulse {
+            link: listening,
+            channel: server.channel().to_owned(),
+            name,
+            lease: options.lease,
+            queue_max: options.queue_max,
+            queue,
+            waiters: Arc::clone(&store.inner.waiters),
+            closed: Arc::clone(&store.inner.closed),
+        };
+        let thread = spawn("fonio-pulse", server.name(), move || pulse.run())?;
+        store.threads().push(thread);
+        Ok(store)
+    }
+
+    fn over(
+        link: Link,
+        lock: DirectoryLock,
+        options: StoreOptions,
+        parts: Parts,
+    ) -> Result<Store, StoreError> {
         let waiters = Arc::new(Waiters::new());
-        let (claims, pages) = (Reader::open(&file)?, Reader::open(&file)?);
         let stored_max = Arc::new(AtomicU64::new(options.stored_max.unwrap_or(NO_LIMIT)));
+        let place = link.place().to_owned();
         let writer = Writer {
-            conn,
-            file: file.clone(),
-            queue: queue.clone(),
+            link,
+            queue: parts.queue.clone(),
             waiters: waiters.clone(),
             queue_max: options.queue_max,
             stored_max: Arc::clone(&stored_max),
-            next_step: found.next_step,
+            numbers: parts.numbers,
             began: Began::default(),
             broken: None,
             lock,
+            channel: parts.channel,
         };
         let (orders, ordered) = mpsc::channel();
-        let writer = spawn(writer, ordered, file)?;
+        let writer = spawn("fonio-store", &place, move || writer.run(ordered))?;
         let inner = Inner {
             orders,
-            writer: Mutex::new(Some(writer)),
+            threads: Mutex::new(vec![writer]),
             shares: Arc::new(Semaphore::new(SHARES)),
-            queue,
+            queue: parts.queue,
             waiters,
-            claims,
-            pages,
-            recovered: found.recovered,
-            closed: AtomicBool::new(false),
+            claims: parts.claims,
+            pages: parts.pages,
+            recovered: parts.recovered,
+            closed: Arc::new(AtomicBool::new(false)),
             stored_max,
         };
         Ok(Store {
@@ -223,17 +325,17 @@ impl Store {
         if self.inner.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
-        if max == 0 || self.queued() == 0 {
+        if max == 0 || !self.inner.queue.has_work() {
             return Ok(Vec::new());
         }
-        let queue = self.inner.queue.clone();
+        let (queue, orders) = (self.inner.queue.clone(), self.inner.orders.clone());
         let claim = self
             .inner
             .claims
-            .read(move |conn| Claim::take(queue, max, conn))
+            .read(move |db| Claim::take(&queue, &orders, max, db))
             .await?;
         let steps = claim.keep();
-        if !steps.is_empty() {
+        if !steps.is_empty() && self.inner.queue.host() == 0 {
             // If the writer is gone the steps count as not begun, and the next start finds them waiting.
             let _ = self.inner.orders.send(Order::Began(
                 steps.iter().map(|claimed| claimed.step).collect(),
@@ -281,17 +383,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchRun`]; [`StoreError::Closed`] if the store is closed first.
     pub async fn run_finished(&self, run: RunId) -> Result<RunOutcome, StoreError> {
-        // Registered before looking, so that a run that finishes in between is not missed.
-        let finished = self.inner.waiters.register(run);
-        match self.outcome(run).await? {
-            Outcome::Open => finished.await.map_err(|_| StoreError::Closed)?,
-            settled => {
-                drop(finished);
-                self.inner.waiters.forget(run);
-                return finished_outcome(run, settled);
+        loop {
+            // Registered before looking, so that a run that finishes in between is not missed.
+            let finished = self.inner.waiters.register(run);
+            match self.outcome(run).await? {
+                Outcome::Open => finished.await.map_err(|_| StoreError::Closed)?,
+                settled => {
+                    drop(finished);
+                    self.inner.waiters.forget(run);
+                    return finished_outcome(run, settled);
+                }
             }
         }
-        finished_outcome(run, self.outcome(run).await?)
     }
 
     /// Writes what was asked for before, folds the log into the file, and lets go of the directory. Every call after
@@ -337,10 +440,15 @@ impl Store {
         &self.inner.queue
     }
 
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        let threads = self.inner.threads.lock();
+        threads.unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn outcome(&self, run: RunId) -> Result<Outcome, StoreError> {
         self.inner
             .pages
-            .read(move |conn| read::outcome(conn, run))
+            .read(move |db| read::outcome(db, run))
             .await
     }
 }
@@ -358,30 +466,33 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close_readers();
         let _ = self.orders.send(Order::Close(None));
-        if let Some(writer) = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
-            let _ = writer.join();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
         }
     }
 }
 
 fn spawn(
-    writer: Writer,
-    orders: mpsc::Receiver<Order>,
-    file: PathBuf,
+    name: &str,
+    place: &Path,
+    work: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>, StoreError> {
     std::thread::Builder::new()
-        .name("fonio-store".to_owned())
-        .spawn(move || writer.run(orders))
-        .map_err(|error| StoreError::Sqlite {
-            file,
-            doing: "start its writing thread",
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| StoreError::Database {
+            file: place.to_owned(),
+            doing: "start a thread",
             detail: error.to_string(),
         })
+}
+
+/// What people know a host by when they look into the table of hosts: its machine and process.
+fn host_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} {}", machine.trim(), std::process::id())
 }
 
 fn finished_outcome(run: RunId, outcome: Outcome) -> Result<RunOutcome, StoreError> {

@@ -21,7 +21,7 @@ impl Waiters {
         }
     }
 
-    /// Resolves with `Ok` when the run finishes after this call, with `Err` when the store is closed first.
+    /// Resolves with `Ok` when the run finishes after this call, or may have; with `Err` when the store is closed first.
     /// To miss nothing, look whether the run has finished already *after* calling this.
     pub(crate) fn register(&self, run: RunId) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
@@ -53,6 +53,15 @@ impl Waiters {
         if let Some(runs) = self.runs().as_mut() {
             for waiting in finished.iter().filter_map(|run| runs.remove(run)).flatten() {
                 // One who has gone away is no concern of the others.
+                let _ = waiting.send(());
+            }
+        }
+    }
+
+    /// Wakes everyone who waits: some of their runs may have finished without a word.
+    pub(crate) fn look_again(&self) {
+        if let Some(runs) = self.runs().as_mut() {
+            for waiting in runs.drain().flat_map(|(_, waiting)| waiting) {
                 let _ = waiting.send(());
             }
         }

@@ -9,21 +9,23 @@
 //! ```
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, ffi};
+use rusqlite::ffi;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::change::{Change, Effects, Failure, Room, Writing};
+use crate::change::{Change, Effects, Failure, Numbers, Room, Writing};
 use crate::error::StoreError;
+use crate::hosts;
 use crate::ids::{RunId, StepId};
+use crate::link::Link;
 use crate::lock::DirectoryLock;
 use crate::model::{RunStatus, now_ms};
 use crate::queue::Queue;
+use crate::sql::{Db, SqlError, values};
 use crate::waiters::Waiters;
 
 /// More changes than this gain nothing from sharing a commit: its sync is already less than 5 µs for each.
@@ -39,8 +41,10 @@ const MARK_DELAY: Duration = Duration::from_millis(20);
 pub(crate) enum Order {
     /// Write this, and answer when it is durable.
     Change(Box<dyn Pending>),
-    /// These steps were handed out.
+    /// These steps of a file were handed out.
     Began(Vec<StepId>),
+    /// These steps were claimed, and nobody has begun them.
+    Release(Vec<StepId>),
     /// Finish what was ordered before, then end; the sender hears when the files are closed.
     Close(Option<oneshot::Sender<()>>),
 }
@@ -48,7 +52,7 @@ pub(crate) enum Order {
 /// A change whose sender waits.
 pub(crate) trait Pending: Send {
     fn weight(&self) -> usize;
-    fn apply(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
+    fn apply(&mut self, writing: &mut Writing<'_>) -> Result<(), SqlError>;
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -66,11 +70,11 @@ impl<C: Change> Pending for Waiting<C> {
         self.change.weight()
     }
 
-    fn apply(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
+    fn apply(&mut self, writing: &mut Writing<'_>) -> Result<(), SqlError> {
         self.answer = match self.change.apply(writing) {
             Ok(answer) => Ok(answer),
             Err(Failure::Refused(refusal)) => Err(refusal),
-            Err(Failure::Sqlite(error)) => return Err(error),
+            Err(Failure::Sql(error)) => return Err(error),
         };
         Ok(())
     }
@@ -83,17 +87,26 @@ impl<C: Change> Pending for Waiting<C> {
 
 /// The state of the writing thread.
 pub(crate) struct Writer {
-    pub(crate) conn: Connection,
-    pub(crate) file: PathBuf,
+    pub(crate) link: Link,
     pub(crate) queue: Arc<Queue>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) queue_max: u64,
     pub(crate) stored_max: Arc<AtomicU64>,
-    pub(crate) next_step: StepId,
+    pub(crate) numbers: Numbers,
     pub(crate) began: Began,
     /// Set when a sync failed: the system may have thrown away what it could not write, and a later sync would not tell.
     pub(crate) broken: Option<StoreError>,
     pub(crate) lock: DirectoryLock,
+    /// Where other hosts listen, if there are any.
+    pub(crate) channel: Option<String>,
+}
+
+/// Why a transaction came to nothing.
+struct NotWritten {
+    failure: StoreError,
+    /// It failed before it was to be committed, so that it can be tried again.
+    before_commit: bool,
+    failed_sync: bool,
 }
 
 /// Steps that were handed out and are not yet marked so in the table.
@@ -144,20 +157,32 @@ impl Writer {
                 break closed;
             }
         };
-        // Without its log the file can be copied as it is; a failure here loses nothing, the log is read at the next start.
-        if let Err(error) = self
-            .conn
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        {
-            tracing::warn!(%error, "the store's log could not be folded into its file");
-        }
+        self.leave();
         drop(orders);
         drop(ending);
-        let Writer { conn, lock, .. } = self;
-        drop(conn);
+        let Writer { link, lock, .. } = self;
+        drop(link);
         drop(lock);
         if let Some(closed) = closed {
             let _ = closed.send(());
+        }
+    }
+
+    /// The last words to the database. A failure here loses nothing: the log of a file is read at its next start, and the
+    /// claims of a host that is gone end with its lease.
+    fn leave(&mut self) {
+        let (host, place) = (self.queue.host(), self.link.place().to_owned());
+        let left = self.link.db().and_then(|db| {
+            let left = match db {
+                Db::Sqlite(conn) => conn
+                    .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+                    .map_err(SqlError::from),
+                Db::Postgres(_) => hosts::leave(db, host),
+            };
+            left.map_err(|error| StoreError::of(&place, "be closed", &error))
+        });
+        if let Err(error) = left {
+            tracing::warn!(%error, "the store could not be closed in order");
         }
     }
 
@@ -185,6 +210,7 @@ impl Writer {
                     group.push(change);
                 }
                 Order::Began(steps) => self.began.add(steps),
+                Order::Release(steps) => self.release(&steps),
                 Order::Close(closed) => return Some(closed),
             }
         }
@@ -232,7 +258,15 @@ impl Writer {
             return Err(broken.clone());
         }
         let mut effects = Effects::default();
-        match self.write(group, marks_due, &mut effects) {
+        let mut written = self.write(group, marks_due, &mut effects);
+        if let Err(failed) = &written
+            && failed.before_commit
+            && self.link.is_gone()
+        {
+            effects = Effects::default();
+            written = self.write(group, marks_due, &mut effects);
+        }
+        match written {
             Ok(()) => {
                 self.queue.add(&effects.queued);
                 self.queue.settled(&effects.settled);
@@ -240,14 +274,13 @@ impl Writer {
                 self.waiters.finished(&effects.finished);
                 Ok(())
             }
-            Err(error) => {
-                // SQLite itself rolls back after some errors.
-                if !self.conn.is_autocommit() {
-                    let _ = self.conn.execute_batch("ROLLBACK");
-                }
-                let failure = StoreError::from_sqlite(&self.file, "be written", &error);
-                if is_failed_sync(&error) {
-                    tracing::error!(%error, "a sync failed; the store accepts nothing more");
+            Err(NotWritten {
+                failure,
+                failed_sync,
+                ..
+            }) => {
+                if failed_sync {
+                    tracing::error!(error = %failure, "a sync failed; the store accepts nothing more");
                     self.broken = Some(failure.clone());
                 }
                 Err(failure)
@@ -260,25 +293,61 @@ impl Writer {
         group: &mut [Box<dyn Pending>],
         marks_due: bool,
         effects: &mut Effects,
-    ) -> rusqlite::Result<()> {
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut writing = Writing {
-            conn: &self.conn,
-            queue: &self.queue,
-            queue_max: self.queue_max,
-            room: Room::of(&self.conn, self.stored_max.load(Ordering::Relaxed))?,
-            next_step: &mut self.next_step,
-            effects,
+    ) -> Result<(), NotWritten> {
+        let place = self.link.place().to_owned();
+        let not_written = |error: SqlError, before_commit| NotWritten {
+            failure: StoreError::of(&place, "be written", &error),
+            before_commit,
+            failed_sync: is_failed_sync(&error),
         };
-        for change in group {
-            change.apply(&mut writing)?;
+        let db = self.link.db().map_err(|failure| NotWritten {
+            failure,
+            before_commit: true,
+            failed_sync: false,
+        })?;
+        let host = self.queue.host();
+        let applied = db.begin().and_then(|()| {
+            let stored_max = self.stored_max.load(Ordering::Relaxed);
+            let mut writing = Writing {
+                host,
+                queue: &self.queue,
+                queue_max: self.queue_max,
+                room: Room::of(db, stored_max)?,
+                numbers: &mut self.numbers,
+                effects,
+                db,
+            };
+            for change in group {
+                change.apply(&mut writing)?;
+            }
+            if marks_due {
+                mark_begun(db, &self.began.steps)?;
+            }
+            add_to_totals(db, host, effects)?;
+            hosts::tell(db, self.channel.as_deref(), effects)
+        });
+        if let Err(error) = applied {
+            db.roll_back();
+            return Err(not_written(error, true));
         }
-        if marks_due {
-            mark_begun(&self.conn, &self.began.steps)?;
+        db.commit().map_err(|error| {
+            db.roll_back();
+            not_written(error, false)
+        })
+    }
+
+    /// Steps that were claimed wait again. A host whose claims cannot be given back now loses them with its lease.
+    fn release(&mut self, steps: &[StepId]) {
+        let (host, place) = (self.queue.host(), self.link.place().to_owned());
+        let released = self.link.db().and_then(|db| match db {
+            Db::Sqlite(_) => Ok(()),
+            Db::Postgres(_) => hosts::release(db, host, steps)
+                .map_err(|error| StoreError::of(&place, "be written", &error)),
+        });
+        match released {
+            Ok(()) => steps.iter().for_each(|&step| self.queue.release(step)),
+            Err(error) => tracing::warn!(%error, "claimed steps could not be put back yet"),
         }
-        add_to_totals(&self.conn, effects)?;
-        self.conn.prepare_cached("COMMIT")?.execute([])?;
-        Ok(())
     }
 }
 
@@ -295,38 +364,44 @@ impl Drop for Ending {
     }
 }
 
-fn mark_begun(conn: &Connection, steps: &HashSet<StepId>) -> rusqlite::Result<()> {
+fn mark_begun(db: &mut Db, steps: &HashSet<StepId>) -> Result<(), SqlError> {
     let now = now_ms();
-    let mut step_began = conn.prepare_cached(
-        "UPDATE queue SET attempts = attempts + 1, claimed_ms = ?2 WHERE step = ?1 AND claimed_ms IS NULL RETURNING run",
-    )?;
-    let mut run_began =
-        conn.prepare_cached("UPDATE runs SET status = ?2 WHERE id = ?1 AND status = ?3")?;
     for step in steps {
-        let run: Option<RunId> = step_began
-            .query_row((step, now), |row| row.get(0))
-            .optional()?;
+        let run: Option<RunId> = db.query_opt(
+            "UPDATE queue SET attempts = attempts + 1, claimed_ms = $2 WHERE step = $1 AND claimed_ms IS NULL RETURNING run",
+            values![*step, now],
+            |row| row.get(0),
+        )?;
         if let Some(run) = run {
-            run_began.execute((run, RunStatus::Running, RunStatus::Queued))?;
+            db.execute(
+                "UPDATE runs SET status = $2 WHERE id = $1 AND status = $3",
+                values![run, RunStatus::Running, RunStatus::Queued],
+            )?;
         }
     }
     Ok(())
 }
 
-fn add_to_totals(conn: &Connection, effects: &Effects) -> rusqlite::Result<()> {
+fn add_to_totals(db: &mut Db, host: i64, effects: &Effects) -> Result<(), SqlError> {
     for (status, runs) in [
         (RunStatus::Succeeded, effects.runs_succeeded),
         (RunStatus::Failed, effects.runs_failed),
     ] {
         if runs > 0 {
-            conn.prepare_cached("UPDATE totals SET runs = runs + ?2 WHERE run_status = ?1")?
-                .execute((status, runs))?;
+            db.execute(
+                "INSERT INTO ended (run_status, host, runs) VALUES ($1, $2, $3)
+                 ON CONFLICT (run_status, host) DO UPDATE SET runs = ended.runs + excluded.runs",
+                values![status, host, runs],
+            )?;
         }
     }
     Ok(())
 }
 
-fn is_failed_sync(error: &rusqlite::Error) -> bool {
+fn is_failed_sync(error: &SqlError) -> bool {
+    let SqlError::Sqlite(error) = error else {
+        return false;
+    };
     let code = error.sqlite_error().map(|error| error.extended_code);
     matches!(
         code,

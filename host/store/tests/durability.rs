@@ -1,5 +1,7 @@
 //! Nothing is acknowledged before it is durable; nothing durable is forgotten.
 
+const STORE: common::Kind = common::Kind::File;
+#[path = "suite/common.rs"]
 mod common;
 
 use std::io::{BufRead, BufReader, Write};
@@ -11,61 +13,9 @@ use fonio_store::{MessageId, RunStatus, Store, StoreError, StoreOptions};
 use tokio::task::JoinSet;
 
 #[tokio::test]
-async fn a_message_and_its_steps_are_there_after_a_reopen() {
-    let dir = directory();
-    let store = open(dir.path());
-    let accepted = store
-        .accept(message("1"), vec![run_of(&["a"]), run_of(&["b"])])
-        .await
-        .expect("an accept");
-    store.close().await;
-    assert_eq!(
-        store.accept(message("2"), vec![]).await,
-        Err(StoreError::Closed)
-    );
-
-    let store = open(dir.path());
-    assert_eq!(store.recovered(), 0);
-    let stored = store
-        .message(accepted.message)
-        .await
-        .expect("a read")
-        .expect("the message");
-    assert_eq!(stored.message, message("1"));
-    let claimed = store.claim(10).await.expect("a claim");
-    assert_eq!(
-        claimed.iter().map(|step| step.run).collect::<Vec<_>>(),
-        accepted.runs
-    );
-    assert_eq!(claimed[0].input, sent("1"));
-    assert_eq!(
-        (claimed[1].job.as_str(), claimed[1].trigger.as_str()),
-        ("b", "trigger")
-    );
-}
-
-#[tokio::test]
-async fn what_was_answered_is_on_disk_at_that_moment() {
-    let dir = directory();
-    let store = open(dir.path());
-    let run = begin(&store, "1", "a").await;
-    let (_copy, crashed) = after_a_crash(&dir);
-    assert_eq!(crashed.queued(), 1);
-    drop(crashed);
-
-    settle_next(&store, success("2", &[])).await;
-    let (_copy, crashed) = after_a_crash(&dir);
-    assert_eq!(crashed.queued(), 0);
-    assert_eq!(
-        crashed.run_finished(run).await.expect("the run").status,
-        RunStatus::Succeeded
-    );
-}
-
-#[tokio::test]
 async fn a_step_claimed_by_a_lost_host_waits_again_and_counts_its_attempt() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let run = begin(&store, "1", "a").await;
     begin(&store, "2", "b").await;
     let lost = store.claim(1).await.expect("a claim").remove(0);
@@ -110,7 +60,7 @@ fn all() -> fonio_store::RunFilter {
 const TO_BE_KILLED: &str = "FONIO_STORE_TEST_DIR";
 
 async fn accept_until_killed(dir: &Path) {
-    let store = open(dir);
+    let store = Store::open(dir, StoreOptions::default()).expect("the store opens");
     let mut senders = JoinSet::new();
     for _ in 0..8 {
         let store = store.clone();
@@ -164,7 +114,7 @@ async fn a_killed_host_keeps_every_message_it_acknowledged() {
         acknowledged.len()
     );
 
-    let store = open(dir.path());
+    let store = open(&dir);
     for id in &acknowledged {
         assert!(
             store.message(*id).await.expect("a read").is_some(),
@@ -177,7 +127,7 @@ async fn a_killed_host_keeps_every_message_it_acknowledged() {
 #[test]
 fn two_hosts_cannot_open_one_directory_and_the_second_learns_who_has_it() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let refused = Store::open(dir.path(), StoreOptions::default()).expect_err("a refusal");
     assert_eq!(
         refused,
@@ -193,13 +143,13 @@ fn two_hosts_cannot_open_one_directory_and_the_second_learns_who_has_it() {
         "{refused}"
     );
     drop(store);
-    open(dir.path());
+    open(&dir);
 }
 
 #[test]
 fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     let dir = directory();
-    drop(open(dir.path()));
+    drop(open(&dir));
     let file = dir.path().join("fonio.db");
     let edit = |version: i64| {
         let conn = rusqlite::Connection::open(&file).expect("the file");
@@ -217,7 +167,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         "{refused}"
     );
     edit(known);
-    open(dir.path());
+    open(&dir);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Values that jobs keep from one run to the next.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use fonio_store::{Item, ItemFilter, Store};
 
 fn item(key: &str, value: &str) -> Item {
@@ -18,10 +16,10 @@ async fn keys(store: &Store, filter: ItemFilter) -> Vec<String> {
     items.into_iter().map(|item| item.key).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_is_there_after_a_crash_and_in_its_own_collection_only() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let set = |value: &str| store.set_collection_items("c", vec![item("k", value)]);
     set("1").await.expect("a set");
     set("2").await.expect("a set");
@@ -30,10 +28,10 @@ async fn a_value_is_there_after_a_crash_and_in_its_own_collection_only() {
     assert_eq!(store.collection_item("d", "k").await, Ok(None));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_come_in_parts_in_the_order_of_their_keys() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let items = (0..25).rev().map(|n| item(&format!("k{n:02}"), "0"));
     let others = ["a", "kz", "z"].map(|key| item(key, "0"));
     store
@@ -58,10 +56,10 @@ async fn items_come_in_parts_in_the_order_of_their_keys() {
     assert_eq!((all.len(), all.is_sorted()), (28, true));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_are_found_by_when_they_were_made_and_changed() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     store
         .set_collection_items("c", vec![item("k", "1")])
         .await
@@ -85,10 +83,10 @@ async fn items_are_found_by_when_they_were_made_and_changed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_fits_is_removed_and_named() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let items = ["a-1", "a-2", "b-1"].map(|key| item(key, "0")).into();
     store.set_collection_items("c", items).await.expect("a set");
     let removed = store

@@ -1,33 +1,89 @@
-//! What the store's tests share.
+//! What the store's tests share. Who includes it says with `STORE` which store they are for.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use fonio_store::{
     FirstStep, NewMessage, NewRun, Next, RunId, Settlement, StepInput, StepStatus, Store,
-    StoreOptions,
+    StoreError, StoreOptions,
 };
+use fonio_test_postgres::Database;
 use tempfile::TempDir;
 
-pub fn directory() -> TempDir {
-    TempDir::new().expect("a temporary directory")
+use super::STORE;
+
+/// Which store.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    File,
+    Postgres,
 }
 
-pub fn open(dir: &Path) -> Store {
-    Store::open(dir, StoreOptions::default()).expect("the store opens")
+/// Where a store is.
+pub struct Place {
+    pub dir: TempDir,
+    pub database: Option<Arc<Database>>,
 }
 
-/// What a host would find on disk had this one been killed now.
-pub fn after_a_crash(dir: &TempDir) -> (TempDir, Store) {
-    let copy = directory();
-    for name in ["fonio.db", "fonio.db-wal"] {
-        let from = dir.path().join(name);
-        if from.exists() {
-            std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
+impl Place {
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn open_with(&self, options: StoreOptions) -> Result<Store, StoreError> {
+        match &self.database {
+            None => Store::open(self.path(), options),
+            Some(database) => Store::open_shared(&database.url(), "clinic", self.path(), options),
         }
     }
-    let store = open(copy.path());
-    (copy, store)
+
+    /// Another host's place: beside a file there is none.
+    pub fn beside(&self) -> Place {
+        Place {
+            dir: TempDir::new().expect("a temporary directory"),
+            database: Some(self.database.clone().expect("a database that hosts share")),
+        }
+    }
+}
+
+pub fn directory() -> Place {
+    Place {
+        dir: TempDir::new().expect("a temporary directory"),
+        database: match STORE {
+            Kind::File => None,
+            Kind::Postgres => Some(Arc::new(Database::new())),
+        },
+    }
+}
+
+pub fn open(place: &Place) -> Store {
+    place
+        .open_with(StoreOptions::default())
+        .expect("the store opens")
+}
+
+/// What a host would find had this one been killed now: its files as they are, or a database in which its lease has ended.
+pub fn after_a_crash(place: &Place) -> (Place, Store) {
+    let after = match &place.database {
+        None => {
+            let copy = directory();
+            for name in ["fonio.db", "fonio.db-wal"] {
+                let from = place.path().join(name);
+                if from.exists() {
+                    std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
+                }
+            }
+            copy
+        }
+        Some(database) => {
+            database
+                .execute("UPDATE fonio_clinic.hosts SET alive_until = now() - INTERVAL '1 second'");
+            place.beside()
+        }
+    };
+    let store = open(&after);
+    (after, store)
 }
 
 pub fn message(body: &str) -> NewMessage {

@@ -1,12 +1,10 @@
 //! The life of a message: accepted, claimed, settled, followed, finished.
 
-mod common;
-
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use common::*;
+use super::common::*;
 use fonio_store::{
     FINAL_STATE_MAX_BYTES, Item, LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus,
     STEPS_PER_RUN_MAX, Settlement, StepId, StepInput, StepState, StepStatus, Store, StoreError,
@@ -14,10 +12,10 @@ use fonio_store::{
 };
 use tokio::task::JoinSet;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn steps_are_claimed_oldest_first_and_only_once() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let runs = [
         begin(&store, "1", "a").await,
         begin(&store, "2", "a").await,
@@ -33,10 +31,10 @@ async fn steps_are_claimed_oldest_first_and_only_once() {
     assert_eq!(store.claim(2).await.expect("a claim"), []);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_steps_than_the_window_holds_all_come_in_order() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let many = (0..10_050).map(|_| run_of(&["a"])).collect();
     let mut expected = store
         .accept(message("1"), many)
@@ -57,10 +55,10 @@ async fn more_steps_than_the_window_holds_all_come_in_order() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_caller_goes_away_puts_its_steps_back() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     {
         let mut claim = pin!(store.claim(1));
@@ -78,17 +76,15 @@ async fn a_claim_whose_caller_goes_away_puts_its_steps_back() {
     assert_eq!((store.queued(), store.running()), (0, 1));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
     let dir = directory();
-    let store = Store::open(
-        dir.path(),
-        StoreOptions {
+    let store = dir
+        .open_with(StoreOptions {
             queue_max: 2,
             ..StoreOptions::default()
-        },
-    )
-    .expect("the store opens");
+        })
+        .expect("the store opens");
     begin(&store, "1", "a").await;
     begin(&store, "2", "a").await;
     let refused = store.accept(message("3"), vec![run_of(&["a"])]).await;
@@ -102,10 +98,10 @@ async fn a_full_queue_refuses_what_would_add_to_it_and_nothing_else() {
     assert_eq!(store.counts().await.expect("counts").messages, 4);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_store_refuses_more_and_lets_what_it_took_end() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     store.store_at_most(Some(1));
     let refused = store.accept(message("2"), vec![]).await;
@@ -135,10 +131,10 @@ async fn a_full_store_refuses_more_and_lets_what_it_took_end() {
     begin(&store, "3", "a").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_step_gets_the_state_of_this_run() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     let settled = settle_next(&store, success("handed on", &["b"])).await;
     assert_eq!(settled.run_status, RunStatus::Running);
@@ -167,10 +163,10 @@ async fn the_next_step_gets_the_state_of_this_run() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_fails_only_if_a_leaf_failed() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
 
     let dealt_with = begin(&store, "1", "a").await;
     settle_next(&store, failure(&["rescue"])).await;
@@ -243,10 +239,10 @@ async fn settled_job(store: &Store, settlement: Settlement) -> String {
     step.job
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_steps_of_a_run_go_one_after_another_and_breadth_first() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let run = store
         .accept(message("1"), vec![run_of(&["a", "b"])])
         .await
@@ -262,10 +258,10 @@ async fn the_steps_of_a_run_go_one_after_another_and_breadth_first() {
     assert_eq!(outcome.status, RunStatus::Succeeded);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_final_state_is_that_of_the_leaf_or_of_several_each_under_its_name() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let leaf = |name: &str, output: &str| Settlement {
         next: Next::Leaf(name.to_owned()),
         ..success(output, &[])
@@ -292,10 +288,10 @@ async fn the_final_state_is_that_of_the_leaf_or_of_several_each_under_its_name()
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_ended_fails_and_nothing_of_it_runs_on() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let run = store
         .accept(message("1"), vec![run_of(&["a", "b"])])
         .await
@@ -318,10 +314,10 @@ async fn a_run_that_is_ended_fails_and_nothing_of_it_runs_on() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trigger_that_leads_nowhere_is_a_run_that_has_succeeded() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let accepted = store
         .accept(message("1"), vec![run_of(&[])])
         .await
@@ -335,10 +331,10 @@ async fn a_trigger_that_leads_nowhere_is_a_run_that_has_succeeded() {
     assert_eq!((counts.runs_open, counts.runs_succeeded), (0, 1));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_learns_when_its_run_began_and_how_its_message_was_sent() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let message = NewMessage {
         request: Some(br#"{"method":"POST"}"#.to_vec()),
         ..message("1")
@@ -362,10 +358,10 @@ async fn a_step_learns_when_its_run_began_and_how_its_message_was_sent() {
     assert_eq!(second.run_used_ms, 10);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_is_settled_once_and_only_by_who_claimed_it() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     assert_eq!(
         store.settle(StepId(1), success("2", &[])).await,
@@ -381,10 +377,10 @@ async fn a_step_is_settled_once_and_only_by_who_claimed_it() {
     assert_eq!((store.queued(), store.running()), (1, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_tells_its_steps_and_their_logs() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let run = begin(&store, "1", "a").await;
     let log = vec![LogLine {
         level: LogLevel::Warn,
@@ -446,7 +442,7 @@ async fn a_run_tells_its_steps_and_their_logs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everyone_who_waits_for_a_run_is_woken() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let mut workers = JoinSet::new();
     for _ in 0..4 {
         let store = store.clone();
@@ -480,10 +476,10 @@ async fn everyone_who_waits_for_a_run_is_woken() {
     workers.join_all().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_ends_every_wait() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let run = begin(&store, "1", "a").await;
     let claimed = store.claim(1).await.expect("a claim");
     let (finished, (), ()) = tokio::join!(
@@ -500,10 +496,10 @@ async fn closing_ends_every_wait() {
     store.close().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_would_never_end_is_refused_before_anything_is_written() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     let step = store.claim(1).await.expect("a claim")[0].step;
     let many: Vec<&str> = vec!["b"; STEPS_PER_RUN_MAX as usize];
@@ -522,10 +518,10 @@ async fn a_run_that_would_never_end_is_refused_before_anything_is_written() {
     assert_eq!(settled.run_status, RunStatus::Failed);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaves_that_are_too_large_together_are_refused_before_anything_is_written() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     settle_next(&store, success("{}", &["b", "c"])).await;
     let half = "7".repeat(FINAL_STATE_MAX_BYTES as usize / 2 + 1);

@@ -1,8 +1,4 @@
-//! The file format: what the tables hold, how a file is opened, and how an older one is brought up to date.
-//!
-//! Open steps live in `queue` and move to `steps` when they are settled. So the queue is small and ordered by its key,
-//! claiming the oldest needs no secondary index, and accepting a message with one matching job is three appends.
-//! The steps of a run go one after another: of those that are open one is in the queue, the others in `waiting`.
+//! The file format: how a file is opened, and how an older one is brought up to date.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -13,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
+use crate::link::Link;
 
 /// What makes a version out of the one before it. Only ever appended to: files in the field have run these.
 const MIGRATIONS: &[&str] = &["
@@ -96,11 +93,39 @@ const MIGRATIONS: &[&str] = &["
         updated_ms INTEGER NOT NULL,
         PRIMARY KEY (collection, key)
     ) STRICT, WITHOUT ROWID;
+", "
+    ALTER TABLE queue ADD COLUMN host INTEGER;
+    CREATE TABLE outputs (
+        job TEXT NOT NULL,
+        host INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        PRIMARY KEY (job, host)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO outputs SELECT job, 0, 0, output FROM jobs WHERE output IS NOT NULL;
+    DROP TABLE jobs;
+    CREATE TABLE final_states (
+        workflow TEXT NOT NULL,
+        host INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        PRIMARY KEY (workflow, host)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO final_states SELECT workflow, 0, 0, output FROM workflows;
+    DROP TABLE workflows;
+    CREATE TABLE ended (
+        run_status INTEGER NOT NULL,
+        host INTEGER NOT NULL,
+        runs INTEGER NOT NULL,
+        PRIMARY KEY (run_status, host)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO ended SELECT run_status, 0, runs FROM totals;
+    DROP TABLE totals;
 "];
 
 /// Opens the connection that writes, durable and up to date.
-pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
-    let failed = |error| StoreError::from_sqlite(file, "be opened", &error);
+pub(crate) fn open_writer(file: &Path) -> Result<Link, StoreError> {
+    let failed = |error| StoreError::of_sqlite(file, "be opened", &error);
     make_private(file)?;
     let mut conn = Connection::open_with_flags(
         file,
@@ -111,7 +136,7 @@ pub(crate) fn open_writer(file: &Path) -> Result<Connection, StoreError> {
     .map_err(failed)?;
     configure_writer(&conn).map_err(failed)?;
     migrate(&mut conn, file)?;
-    Ok(conn)
+    Ok(Link::to_file(conn, file))
 }
 
 /// The file is its owner's alone (mode 0600), also in a directory that is not; SQLite gives its log the same mode.
@@ -132,7 +157,7 @@ fn make_private(file: &Path) -> Result<(), StoreError> {
 }
 
 /// Opens a connection that reads beside the writer and never blocks it.
-pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open_reader(file: &Path) -> Result<Link, StoreError> {
     let open = || {
         let conn = Connection::open_with_flags(
             file,
@@ -143,7 +168,9 @@ pub(crate) fn open_reader(file: &Path) -> Result<Connection, StoreError> {
         conn.pragma_update(None, "cache_size", -512)?;
         Ok(conn)
     };
-    open().map_err(|error| StoreError::from_sqlite(file, "be opened for reading", &error))
+    open()
+        .map(|conn| Link::to_file(conn, file))
+        .map_err(|error| StoreError::of_sqlite(file, "be opened for reading", &error))
 }
 
 fn configure_writer(conn: &Connection) -> rusqlite::Result<()> {
@@ -155,12 +182,12 @@ fn configure_writer(conn: &Connection) -> rusqlite::Result<()> {
     // The log is written over from its start after each checkpoint, which spares the file system from growing it;
     // only what a long burst left beyond 16 MiB is given back.
     conn.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    conn.set_prepared_statement_cache_capacity(48);
+    conn.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
 fn migrate(conn: &mut Connection, file: &Path) -> Result<(), StoreError> {
-    let failed = |error| StoreError::from_sqlite(file, "be brought up to date", &error);
+    let failed = |error| StoreError::of_sqlite(file, "be brought up to date", &error);
     let found: i64 = conn
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(failed)?;
@@ -189,6 +216,7 @@ fn migrate(conn: &mut Connection, file: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::values;
 
     #[test]
     fn a_file_of_every_older_version_is_brought_up_to_date_with_what_it_holds() {
@@ -202,14 +230,19 @@ mod tests {
             old.pragma_update(None, "user_version", version as i64)
                 .expect("its version");
             old.execute_batch(
-                "INSERT INTO messages VALUES (1, 0, 'inbox', 'application/json', x'7b7d', NULL)",
+                "INSERT INTO messages (id, received_ms, source, content_type, body)
+                 VALUES (1, 0, 'inbox', 'application/json', x'7b7d')",
             )
             .expect("a message");
             drop(old);
-            let new = open_writer(&file).expect("it opens");
+            let mut new = open_writer(&file).expect("it opens");
             let found: (i64, i64) = new
-                .query_row("SELECT (SELECT count(*) FROM messages), (SELECT user_version FROM pragma_user_version)", [], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                .ask("be read", |db| {
+                    db.query_one(
+                        "SELECT (SELECT count(*) FROM messages), (SELECT user_version FROM pragma_user_version)",
+                        values![],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
                 })
                 .expect("both can be read");
             assert_eq!(found, (1, MIGRATIONS.len() as i64));

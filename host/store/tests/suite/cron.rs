@@ -1,14 +1,12 @@
 //! Runs that no message started, and the state that a job goes on from.
 
-mod common;
-
-use common::*;
+use super::common::*;
 use fonio_store::{DataclipId, Settlement, StepInput, StoreError};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cron_job_goes_on_from_its_own_last_success() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     assert_eq!(store.last_output("tick").await, Ok(None));
     assert_eq!(store.last_tick("clock").await, Ok(None));
     store.record_tick("clock", 60_000).await.expect("a tick");
@@ -61,10 +59,10 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_step_does_not_replace_the_last_success() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     begin(&store, "1", "a").await;
     let good = settle_next(&store, success("good", &[])).await.output;
     begin(&store, "2", "a").await;
@@ -79,10 +77,10 @@ async fn a_failed_step_does_not_replace_the_last_success() {
     assert_eq!(store.last_output("a").await, Ok(good));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_workflow_goes_on_from_the_final_state_of_its_last_run_that_succeeded() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let tick = async |outcome: Settlement| {
         store
             .start_tick("clock", 1, run_of(&["a"]))
@@ -103,10 +101,10 @@ async fn a_workflow_goes_on_from_the_final_state_of_its_last_run_that_succeeded(
     assert_eq!(store.last_final_state("flow").await, Ok(good));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_not_started_from_a_state_that_is_not_stored() {
     let dir = directory();
-    let store = open(dir.path());
+    let store = open(&dir);
     let dataclip = DataclipId(7);
     let mut run = run_of(&["a"]);
     run.first[0].input = Some(dataclip);

@@ -1,12 +1,9 @@
 //! Random histories, checked against a model that fits on a screen: nothing is lost, nothing is claimed twice.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use common::*;
+use super::common::*;
 use fonio_store::{ClaimedStep, RunId, RunStatus, StepId, StepInput, Store};
-use tempfile::TempDir;
 
 /// What should be true of the store.
 #[derive(Default)]
@@ -89,8 +86,9 @@ impl Model {
     }
 
     async fn check(&self, store: &Store) {
-        assert_eq!(store.queued(), self.waiting.len() as u64);
-        assert_eq!(store.running(), self.claimed.len() as u64);
+        let counts = store.counts().await.expect("counts");
+        assert_eq!(counts.steps_queued, self.waiting.len() as u64);
+        assert_eq!(counts.steps_running, self.claimed.len() as u64);
         for (&run, &(open, failed)) in &self.runs {
             let detail = store
                 .run(run)
@@ -120,7 +118,7 @@ impl Dice {
 
 struct History {
     dice: Dice,
-    dir: TempDir,
+    dir: Place,
     store: Store,
     model: Model,
     /// Steps are numbered from 1 in the order in which they are queued.
@@ -180,7 +178,7 @@ impl History {
     async fn end_and_reopen(&mut self) {
         if self.dice.below(2) == 0 {
             self.store.close().await;
-            self.store = open(self.dir.path());
+            self.store = open(&self.dir);
         } else {
             let (dir, store) = after_a_crash(&self.dir);
             self.store = store;
@@ -191,13 +189,13 @@ impl History {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_histories_lose_nothing_and_claim_nothing_twice() {
     for seed in 1..=16 {
         // Printed only when the test fails.
         println!("seed {seed}");
         let dir = directory();
-        let store = open(dir.path());
+        let store = open(&dir);
         let mut history = History {
             dice: Dice(seed * 0x9E37_79B9),
             dir,

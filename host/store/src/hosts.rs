@@ -1,0 +1,176 @@
+//! Hosts that share a database: who is alive, who takes over from the dead, and what they tell each other.
+//!
+//! Each host has a row with a time until which it is alive, by the clock of the database, and puts it off three times in
+//! that span. A host that does not is dead to the others: its row goes, and its claims wait again, in one statement. From
+//! then on nothing that it writes about these claims is taken, as they are no longer its own; it notices, forgets them and
+//! goes on as a new host.
+
+use std::time::Duration;
+
+use crate::change::Effects;
+use crate::ids::{RunId, StepId};
+use crate::sql::{Db, SqlError, values};
+
+/// What hosts tell each other: that steps wait, and which runs have ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) work: bool,
+    pub(crate) finished: Vec<RunId>,
+    /// So many runs have ended that they are not named.
+    pub(crate) finished_many: bool,
+}
+
+/// A payload may have 8,000 bytes; 300 numbers of up to 19 digits have 6,000.
+const NAMED_MAX: usize = 300;
+
+/// Registers a host that is alive for `lease` from now on, and tidies up after those that are gone.
+pub(crate) fn join(db: &mut Db, name: &str, lease: Duration) -> Result<i64, SqlError> {
+    let host = db.query_one(
+        "INSERT INTO hosts (name, alive_until) VALUES ($1, now() + CAST($2 AS BIGINT) * INTERVAL '1 millisecond') RETURNING id",
+        values![name, lease.as_millis() as i64],
+        |row| row.get(0),
+    )?;
+    db.execute(
+        "WITH gone AS (DELETE FROM ended WHERE host <> 0 AND host NOT IN (SELECT id FROM hosts) RETURNING run_status, runs)
+         INSERT INTO ended (run_status, host, runs) SELECT run_status, 0, sum(runs) FROM gone GROUP BY run_status
+         ON CONFLICT (run_status, host) DO UPDATE SET runs = ended.runs + excluded.runs",
+        values![],
+    )?;
+    db.execute(
+        "DELETE FROM outputs o USING outputs later
+         WHERE o.job = later.job AND o.step < later.step AND o.host NOT IN (SELECT id FROM hosts)",
+        values![],
+    )?;
+    db.execute(
+        "DELETE FROM final_states f USING final_states later
+         WHERE f.workflow = later.workflow AND f.run < later.run AND f.host NOT IN (SELECT id FROM hosts)",
+        values![],
+    )?;
+    Ok(host)
+}
+
+/// Puts off the end of the lease. No if the others have taken this host for dead.
+pub(crate) fn stay_alive(db: &mut Db, host: i64, lease: Duration) -> Result<bool, SqlError> {
+    let alive = db.execute(
+        "UPDATE hosts SET alive_until = now() + CAST($2 AS BIGINT) * INTERVAL '1 millisecond' WHERE id = $1",
+        values![host, lease.as_millis() as i64],
+    )?;
+    Ok(alive > 0)
+}
+
+/// Takes over from hosts whose lease has ended: how many steps wait again.
+pub(crate) fn take_over(db: &mut Db) -> Result<u64, SqlError> {
+    db.execute(
+        "WITH dead AS (DELETE FROM hosts WHERE alive_until < now() RETURNING id)
+         UPDATE queue SET host = NULL, claimed_ms = NULL WHERE host IN (SELECT id FROM dead)",
+        values![],
+    )
+}
+
+/// Steps that wait; of more than `enough`, that many.
+pub(crate) fn count_waiting(db: &mut Db, enough: u64) -> Result<u64, SqlError> {
+    db.query_one(
+        "SELECT count(*) FROM (SELECT 1 FROM queue WHERE host IS NULL LIMIT $1) AS some",
+        values![i64::try_from(enough).unwrap_or(i64::MAX)],
+        |row| row.get(0),
+    )
+}
+
+/// Puts back what this host has claimed and not begun.
+pub(crate) fn release(db: &mut Db, host: i64, steps: &[StepId]) -> Result<(), SqlError> {
+    for step in steps {
+        db.execute(
+            "UPDATE queue SET host = NULL, claimed_ms = NULL, attempts = attempts - 1 WHERE step = $1 AND host = $2",
+            values![*step, host],
+        )?;
+    }
+    Ok(())
+}
+
+/// Leaves in good order: what it has claimed still waits again at once.
+pub(crate) fn leave(db: &mut Db, host: i64) -> Result<(), SqlError> {
+    db.execute(
+        "WITH gone AS (DELETE FROM hosts WHERE id = $1 RETURNING id)
+         UPDATE queue SET host = NULL, claimed_ms = NULL WHERE host IN (SELECT id FROM gone)",
+        values![host],
+    )?;
+    Ok(())
+}
+
+/// Tells the other hosts, when the transaction is committed. On a file there are none.
+pub(crate) fn tell(db: &mut Db, channel: Option<&str>, effects: &Effects) -> Result<(), SqlError> {
+    let (Db::Postgres(session), Some(channel)) = (db, channel) else {
+        return Ok(());
+    };
+    let news = News {
+        work: !effects.queued.is_empty(),
+        finished_many: effects.finished.len() > NAMED_MAX,
+        finished: effects.finished.iter().copied().take(NAMED_MAX).collect(),
+    };
+    match news.payload() {
+        Some(payload) => session.notify(channel, &payload),
+        None => Ok(()),
+    }
+}
+
+impl News {
+    fn payload(&self) -> Option<String> {
+        if !self.work && self.finished.is_empty() {
+            return None;
+        }
+        let mut payload = String::from(if self.work { "work" } else { "" });
+        if self.finished_many {
+            payload.push_str(" many");
+        } else {
+            for run in &self.finished {
+                payload.push_str(&format!(" {run}"));
+            }
+        }
+        Some(payload)
+    }
+
+    /// What is not understood is no news: a later version may say more.
+    pub(crate) fn add(&mut self, payload: &str) {
+        for word in payload.split_ascii_whitespace() {
+            match word {
+                "work" => self.work = true,
+                "many" => self.finished_many = true,
+                number => self.finished.extend(number.parse::<RunId>()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_arrives_as_it_was_told() {
+        let runs: Vec<RunId> = (i64::MAX - 300..i64::MAX).map(RunId).collect();
+        for (work, finished, finished_many) in [
+            (true, Vec::new(), false),
+            (false, vec![RunId(7), RunId(8)], false),
+            (true, runs, false),
+            (true, vec![RunId(1)], true),
+        ] {
+            let told = News {
+                work,
+                finished,
+                finished_many,
+            };
+            let payload = told.payload().expect("there is something to tell");
+            assert!(payload.len() < 8000, "PostgreSQL takes no more");
+            let mut heard = News::default();
+            heard.add(&payload);
+            assert_eq!(
+                (heard.work, heard.finished_many),
+                (told.work, told.finished_many)
+            );
+            if !finished_many {
+                assert_eq!(heard.finished, told.finished);
+            }
+        }
+        assert_eq!(News::default().payload(), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! What the tables hold, for either database, and how an older store is brought up to date.
+//!
+//! Open steps live in `queue` and move to `steps` when they are settled. So the queue is small and ordered by its key,
+//! claiming the oldest needs no secondary index, and accepting a message with one matching job is three appends.
+//! The steps of a run go one after another: of those that are open one is in the queue, the others in `waiting`.
+//!
+//! What every step or run writes at one place (the last output of a job, how many runs have ended) has a row for each
+//! host, so that hosts never wait for each other's commits, nor for each other in a circle.
+//!
+//! Both lists of migrations lead to the same tables; that of PostgreSQL is shorter, as it began later.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;

@@ -1,0 +1,182 @@
+//! The schema of a project in PostgreSQL: how it is made, and how an older one is brought up to date.
+
+use crate::error::StoreError;
+use crate::link::Link;
+use crate::server::Server;
+use crate::sql::{Db, SqlError, values};
+
+/// What makes a version out of the one before it. Only ever appended to: databases in the field have run these.
+///
+/// Rows of `queue` come and go; the settings keep its table and index from growing under that. Bodies are stored as
+/// they are compressed by the server. `COLLATE "C"`: keys of collections are in the order of their bytes, as in a file.
+const MIGRATIONS: &[&str] = &[r#"
+    CREATE TABLE messages (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        received_ms BIGINT NOT NULL,
+        source TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        body BYTEA NOT NULL,
+        raw BYTEA,
+        request BYTEA
+    );
+    CREATE TABLE runs (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        message BIGINT,
+        workflow TEXT NOT NULL,
+        trigger TEXT NOT NULL,
+        job TEXT NOT NULL,
+        status BIGINT NOT NULL,
+        open_steps BIGINT NOT NULL,
+        leaf_failed BIGINT NOT NULL,
+        used_ms BIGINT NOT NULL DEFAULT 0,
+        steps BIGINT NOT NULL DEFAULT 0,
+        leaves BIGINT NOT NULL DEFAULT 0,
+        output BIGINT,
+        created_ms BIGINT NOT NULL,
+        finished_ms BIGINT
+    ) WITH (fillfactor = 70);
+    CREATE INDEX runs_by_message ON runs (message) WHERE message IS NOT NULL;
+    CREATE SEQUENCE step_numbers;
+    CREATE TABLE queue (
+        step BIGINT PRIMARY KEY,
+        run BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        message BIGINT,
+        dataclip BIGINT,
+        attempts BIGINT NOT NULL,
+        claimed_ms BIGINT,
+        host BIGINT
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+    CREATE INDEX queue_waiting ON queue (step) WHERE host IS NULL;
+    CREATE INDEX queue_claimed ON queue (host) WHERE host IS NOT NULL;
+    CREATE INDEX queue_by_run ON queue (run);
+    CREATE TABLE waiting (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        message BIGINT,
+        dataclip BIGINT
+    );
+    CREATE INDEX waiting_by_run ON waiting (run);
+    CREATE TABLE steps (
+        id BIGINT PRIMARY KEY,
+        run BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        status BIGINT NOT NULL,
+        attempt BIGINT NOT NULL,
+        exit_code BIGINT NOT NULL,
+        error TEXT,
+        input BIGINT,
+        output BIGINT,
+        leaf TEXT,
+        started_ms BIGINT NOT NULL,
+        finished_ms BIGINT NOT NULL
+    );
+    CREATE INDEX steps_by_run ON steps (run);
+    CREATE TABLE logs (step BIGINT PRIMARY KEY, lines BYTEA NOT NULL);
+    CREATE TABLE dataclips (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run BIGINT NOT NULL,
+        body BYTEA NOT NULL
+    );
+    CREATE TABLE outputs (
+        job TEXT NOT NULL,
+        host BIGINT NOT NULL,
+        step BIGINT NOT NULL,
+        output BIGINT NOT NULL,
+        PRIMARY KEY (job, host)
+    );
+    CREATE TABLE final_states (
+        workflow TEXT NOT NULL,
+        host BIGINT NOT NULL,
+        run BIGINT NOT NULL,
+        output BIGINT NOT NULL,
+        PRIMARY KEY (workflow, host)
+    );
+    CREATE TABLE ended (
+        run_status BIGINT NOT NULL,
+        host BIGINT NOT NULL,
+        runs BIGINT NOT NULL,
+        PRIMARY KEY (run_status, host)
+    );
+    CREATE TABLE clocks (clock TEXT PRIMARY KEY, tick_ms BIGINT, tick_run BIGINT);
+    CREATE TABLE collections (
+        collection TEXT COLLATE "C" NOT NULL,
+        key TEXT COLLATE "C" NOT NULL,
+        value TEXT NOT NULL,
+        created_ms BIGINT NOT NULL,
+        updated_ms BIGINT NOT NULL,
+        PRIMARY KEY (collection, key)
+    );
+    CREATE TABLE hosts (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        name TEXT NOT NULL,
+        alive_until TIMESTAMPTZ NOT NULL
+    );
+"#];
+
+/// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.
+pub(crate) fn prepare(link: &mut Link, server: &Server) -> Result<(), StoreError> {
+    let place = link.place().to_owned();
+    let failed = |error: SqlError| StoreError::of(&place, "be brought up to date", &error);
+    let db = link.db()?;
+    db.begin().map_err(failed)?;
+    let found = step_by_step(db, server);
+    match found {
+        Ok(found) if found <= MIGRATIONS.len() as i64 => db.commit().map_err(failed),
+        Ok(found) => {
+            db.roll_back();
+            Err(StoreError::NewerSchema {
+                file: place,
+                found,
+                known: MIGRATIONS.len() as i64,
+            })
+        }
+        Err(error) => {
+            db.roll_back();
+            Err(failed(error))
+        }
+    }
+}
+
+/// The version that was found.
+fn step_by_step(db: &mut Db, server: &Server) -> Result<i64, SqlError> {
+    // Any number that is always the same: "fonio" in ASCII.
+    batch(db, "SELECT pg_advisory_xact_lock(439788300655)")?;
+    batch(
+        db,
+        &format!("CREATE SCHEMA IF NOT EXISTS \"{}\"", server.schema()),
+    )?;
+    batch(
+        db,
+        "CREATE TABLE IF NOT EXISTS version (version BIGINT NOT NULL)",
+    )?;
+    let found = db.query_opt("SELECT version FROM version", values![], |row| row.get(0))?;
+    let found: i64 = match found {
+        Some(found) => found,
+        None => {
+            db.execute("INSERT INTO version VALUES (0)", values![])?;
+            0
+        }
+    };
+    for migration in MIGRATIONS
+        .iter()
+        .skip(usize::try_from(found).unwrap_or(usize::MAX))
+    {
+        batch(db, migration)?;
+    }
+    if found < MIGRATIONS.len() as i64 {
+        db.execute(
+            "UPDATE version SET version = $1",
+            values![MIGRATIONS.len() as i64],
+        )?;
+    }
+    Ok(found)
+}
+
+fn batch(db: &mut Db, statements: &str) -> Result<(), SqlError> {
+    match db {
+        Db::Postgres(session) => session.batch(statements),
+        Db::Sqlite(conn) => Ok(conn.execute_batch(statements)?),
+    }
+}

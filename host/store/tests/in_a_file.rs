@@ -1,0 +1,17 @@
+//! The shared suite, over a store in a file.
+
+/// Which store the suite opens.
+const STORE: common::Kind = common::Kind::File;
+
+#[path = "suite/collections.rs"]
+mod collections;
+#[path = "suite/common.rs"]
+mod common;
+#[path = "suite/cron.rs"]
+mod cron;
+#[path = "suite/durable.rs"]
+mod durable;
+#[path = "suite/flow.rs"]
+mod flow;
+#[path = "suite/model.rs"]
+mod model;

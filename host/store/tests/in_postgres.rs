@@ -1,0 +1,17 @@
+//! The shared suite, over a store in PostgreSQL: the same tests, to the letter.
+
+/// Which store the suite opens.
+const STORE: common::Kind = common::Kind::Postgres;
+
+#[path = "suite/collections.rs"]
+mod collections;
+#[path = "suite/common.rs"]
+mod common;
+#[path = "suite/cron.rs"]
+mod cron;
+#[path = "suite/durable.rs"]
+mod durable;
+#[path = "suite/flow.rs"]
+mod flow;
+#[path = "suite/model.rs"]
+mod model;
