@@ -41,6 +41,7 @@ pub mod runner;
 mod sealed;
 pub mod server;
 pub mod state;
+pub mod storage;
 pub mod tenants;
 pub mod trust;
 mod versions;

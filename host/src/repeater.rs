@@ -3,6 +3,7 @@
 //! - A clock never overlaps with itself: a tick that comes while its last run is open is skipped, and the log says so.
 //! - Ticks missed while the host was down are made up for by one run at the start, however many they were.
 //! - A clock that is new starts at its next tick.
+//! - Of hosts that share a database one starts the run of a tick, whichever is first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,10 @@ use crate::runner::now_ms;
 
 /// The longest sleep: after a jump of the system's clock, ticks are right again within this time.
 const SLEEP_MAX: Duration = Duration::from_secs(20);
+
+/// By how much the clocks of hosts that share a database may differ without ticking twice, in milliseconds. A last tick
+/// further in the future than that is from before the system's clock was set back, and would stop the job until then.
+const SKEW_MAX: i64 = 5 * 60 * 1000;
 
 /// Ticks until the host stops.
 pub async fn run(host: Arc<Host>) {
@@ -73,27 +78,26 @@ impl Clock<'_> {
     /// Starts the workflow if the tick has come by `now`; the time of the next one.
     async fn tick(&self, store: &Store, now: i64) -> Result<Option<i64>, StoreError> {
         let Some(last) = store.last_tick(&self.key()).await? else {
-            store.record_tick(&self.key(), now).await?;
+            store.record_tick(&self.key(), None, now).await?;
             return Ok(self.schedule.next_after(now));
         };
-        // A clock that was set back far would stop the job until that time comes again.
-        let last = last.min(now);
-        match self.schedule.next_after(last) {
+        let after = if last > now + SKEW_MAX { now } else { last };
+        match self.schedule.next_after(after) {
             Some(due) if due <= now => {
-                self.start(store, now).await?;
+                self.start(store, last, now).await?;
                 Ok(self.schedule.next_after(now))
             }
             next => Ok(next),
         }
     }
 
-    async fn start(&self, store: &Store, now: i64) -> Result<(), StoreError> {
+    async fn start(&self, store: &Store, last: i64, now: i64) -> Result<(), StoreError> {
         if store.is_last_tick_open(&self.key()).await? {
             tracing::warn!(
                 clock = self.key(),
                 "this tick is skipped: the run of the last one is still open"
             );
-            return store.record_tick(&self.key(), now).await;
+            return store.record_tick(&self.key(), Some(last), now).await;
         }
         let mut first = Vec::new();
         for job in started_by(self.workflow, &self.trigger.id) {
@@ -105,7 +109,8 @@ impl Clock<'_> {
             trigger: self.trigger.id.clone(),
             first,
         };
-        store.start_tick(&self.key(), now, run).await?;
+        // Of hosts that share the clock one comes first; the others start nothing.
+        store.start_tick(&self.key(), Some(last), now, run).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use fonio_access::Access;
 use fonio_project::{Project, TriggerKind};
 use fonio_sandbox::SandboxOptions;
-use fonio_store::{Store, StoreOptions};
+use fonio_store::StoreOptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
@@ -17,8 +17,9 @@ use tokio::task::{JoinError, JoinHandle};
 use super::doors::{self, DoorOptions};
 use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
-use crate::host::Host;
+use crate::host::{Host, load_project};
 use crate::server::{Entrance, tls};
+use crate::storage::{self, Storage};
 use crate::tenants::folder::{Folder, TENANTS_MAX};
 use crate::tenants::{Means, Places, Running, Sites, Threads};
 use crate::{receiver, reload, server};
@@ -44,6 +45,10 @@ pub(crate) struct Serve {
     /// Where messages, runs and logs are kept [default: DIR/.fonio]; of tenants in a folder each.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// The PostgreSQL database that keeps them instead, postgres://USER:PASSWORD@HOST/DATABASE, for any number of hosts;
+    /// better in the variable FONIO_STORE, where nobody sees the password [default: a file in the data folder].
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// How many steps may wait, of each tenant; the inbox answers 503 while more do.
     #[arg(long, value_name = "STEPS", default_value_t = StoreOptions::default().queue_max)]
     queue: u64,
@@ -60,7 +65,7 @@ pub(crate) struct Ready {
     what: What,
     data: PathBuf,
     listen: Option<String>,
-    queue: u64,
+    storage: Storage,
     sandbox: SandboxOptions,
     doors: DoorOptions,
 }
@@ -118,6 +123,8 @@ impl Serve {
             None => What::Project(project_dir(self.dir)?),
         };
         let data = self.data.unwrap_or_else(|| what.dir().join(".fonio"));
+        let store = self.store.or_else(|| std::env::var(storage::VARIABLE).ok());
+        let storage = Storage::new(store, self.queue).map_err(Failure::usage)?;
         fonio_store::make_folder(&data).map_err(Failure::failed)?;
         let sandbox = SandboxOptions {
             steps: what.steps(),
@@ -127,7 +134,7 @@ impl Serve {
             what,
             data,
             listen: self.listen,
-            queue: self.queue,
+            storage,
             sandbox,
             doors: self.doors,
         };
@@ -181,11 +188,9 @@ impl Ready {
         let access = Access::open(&self.data).map_err(Failure::failed)?;
         match &self.what {
             What::Project(dir) => {
-                let options = StoreOptions {
-                    queue_max: self.queue,
-                    ..StoreOptions::default()
-                };
-                let store = Store::open(&self.data, options).map_err(Failure::failed)?;
+                let id = self.id_of(dir).await?;
+                let store = self.storage.open(&id, &self.data, None);
+                let store = store.map_err(Failure::failed)?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
                 let host = Arc::new(Host::new(
                     dir.clone(),
@@ -213,7 +218,7 @@ impl Ready {
                 let mut folder = Folder::new(
                     dir.clone(),
                     &self.data,
-                    self.queue,
+                    self.storage,
                     means,
                     Arc::clone(&sites),
                 );
@@ -224,6 +229,28 @@ impl Ready {
         }
         drop(threads);
         Ok(Exit::Success)
+    }
+}
+
+impl Ready {
+    /// The id of the project, where the store goes by it.
+    async fn id_of(&self, dir: &Path) -> Result<String, Failure> {
+        if !self.storage.is_shared() {
+            return Ok(String::new());
+        }
+        let loaded = load_project(dir).await;
+        match loaded.project {
+            Some(project) => Ok(project.id),
+            None => Err(Failure(
+                Exit::NotLoaded,
+                format!(
+                    "hosts share a project in a database by its id, and that of {} is not known until its files are right; \
+                     `fonio check {}` shows what is wrong",
+                    dir.display(),
+                    dir.display()
+                ),
+            )),
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fonio_project::{Problem, TENANTS_FILE, Tenants, check_tenant_name, load_tenants};
-use fonio_store::{Store, StoreOptions};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
@@ -15,6 +14,7 @@ use super::{Means, Running, Sites};
 use crate::cli::paint;
 use crate::host::Host;
 use crate::reload;
+use crate::storage::Storage;
 
 /// The most tenants of one host: each has a place of its own for a step, a thread that writes and about 1 MiB.
 pub const TENANTS_MAX: usize = 64;
@@ -28,7 +28,7 @@ pub struct Folder {
     dir: PathBuf,
     /// Where each has a folder for what it keeps.
     data: PathBuf,
-    queue_max: u64,
+    storage: Storage,
     means: Means,
     sites: Arc<Sites>,
     running: BTreeMap<String, Running>,
@@ -42,14 +42,14 @@ impl Folder {
     pub fn new(
         dir: PathBuf,
         data: &Path,
-        queue_max: u64,
+        storage: Storage,
         means: Means,
         sites: Arc<Sites>,
     ) -> Folder {
         Folder {
             dir,
             data: data.join("tenants"),
-            queue_max,
+            storage,
             means,
             sites,
             running: BTreeMap::new(),
@@ -148,11 +148,9 @@ impl Folder {
     async fn start(&mut self, name: String, said: &mut BTreeSet<String>) {
         let settings = self.settings.of(&name);
         let data = self.data.join(&name);
-        let options = StoreOptions {
-            queue_max: self.queue_max,
-            stored_max: Some(settings.quota.stored_bytes),
-        };
-        let made = fonio_store::make_folder(&self.data).and_then(|()| Store::open(&data, options));
+        let stored_max = Some(settings.quota.stored_bytes);
+        let made = fonio_store::make_folder(&self.data)
+            .and_then(|()| self.storage.open(&name, &data, stored_max));
         let store = match made {
             Ok(store) => store,
             Err(error) => return self.say_once(said, format!("{name}: {error}")),

@@ -28,7 +28,7 @@ use crate::resume::resume;
 use crate::schema;
 use crate::server::Server;
 use crate::settle::Settle;
-use crate::start::{RecordTick, Start, Tick};
+use crate::start::{RecordTick, Start, StartTick, Tick};
 use crate::waiters::Waiters;
 use crate::writer::{Began, Order, Waiting, Writer};
 
@@ -275,42 +275,48 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchDataclip`] if an input is not stored.
     pub async fn start(&self, run: NewRun) -> Result<RunId, StoreError> {
-        self.change(Start {
-            run,
-            tick: None,
-            created_ms: now_ms(),
-        })
-        .await
+        let created_ms = now_ms();
+        self.change(Start { run, created_ms }).await
     }
 
-    /// Starts a run for the tick of a clock at `tick_ms`, and remembers the tick: both or neither.
+    /// Starts a run for the tick of a clock at `tick_ms`, and remembers the tick: both or neither. None if the clock has
+    /// ticked since `last_ms`, on this host or another.
     ///
     /// # Errors
     /// As [`Store::start`].
     pub async fn start_tick(
         &self,
         clock: &str,
+        last_ms: Option<i64>,
         tick_ms: i64,
         run: NewRun,
-    ) -> Result<RunId, StoreError> {
-        self.change(Start {
-            run,
-            tick: Some(Tick {
+    ) -> Result<Option<RunId>, StoreError> {
+        let created_ms = now_ms();
+        self.change(StartTick {
+            start: Start { run, created_ms },
+            tick: Tick {
                 clock: clock.to_owned(),
+                last_ms,
                 at_ms: tick_ms,
-            }),
-            created_ms: now_ms(),
+            },
         })
         .await
     }
 
-    /// Remembers a tick that starts nothing: the first sight of a clock, or one that would have overlapped.
+    /// Remembers a tick that starts nothing: the first sight of a clock, or one that would have overlapped. Does nothing
+    /// if the clock has ticked since `last_ms`.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn record_tick(&self, clock: &str, tick_ms: i64) -> Result<(), StoreError> {
+    pub async fn record_tick(
+        &self,
+        clock: &str,
+        last_ms: Option<i64>,
+        tick_ms: i64,
+    ) -> Result<(), StoreError> {
         self.change(RecordTick(Tick {
             clock: clock.to_owned(),
+            last_ms,
             at_ms: tick_ms,
         }))
         .await

@@ -113,6 +113,17 @@ pub fn install_rust(
     bail!("apt-get offers no Rust {}.{} or later", wanted.0, wanted.1)
 }
 
+/// Installs the PostgreSQL server that the distribution has.
+///
+/// # Errors
+/// When there is no apt-get, or it has none.
+pub fn install_postgres(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::Result<()> {
+    if machine.ask(&["apt-get", "--version"]).is_none() {
+        bail!("no PostgreSQL is on this machine; install version 15 or later, with its server programs");
+    }
+    Apt::updated(machine, say)?.install(&["postgresql"], say)
+}
+
 /// `major.minor` at the start of a version, which in Debian may follow an epoch: `1:22.1.8-1` is 22.1.
 pub fn version(text: &str) -> Option<(u32, u32)> {
     let text = text.split_once(':').map_or(text, |(_, after)| after);

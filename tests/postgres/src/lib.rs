@@ -3,132 +3,13 @@
 //! `cargo xtask test` starts one server for all tests and names its socket in [`SOCKET`]; a test that is run by itself
 //! starts one of its own. Each test has a database of its own, so that none sees another's.
 
+#[cfg(feature = "client")]
+mod database;
 mod server;
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use postgres::{Client, NoTls};
-
+#[cfg(feature = "client")]
+pub use database::Database;
 pub use server::{Server, programs};
 
 /// The variable with the folder of the socket of a server that is shared.
 pub const SOCKET: &str = "FONIO_TEST_POSTGRES";
-
-/// A database that nobody else has.
-pub struct Database {
-    name: String,
-    socket: PathBuf,
-}
-
-impl Database {
-    /// A new one, on the shared server or on this process's own.
-    ///
-    /// # Panics
-    /// If there is no PostgreSQL on this machine: `cargo xtask test` installs it.
-    pub fn new() -> Database {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let socket = socket();
-        let name = format!(
-            "t{}_{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let database = Database { name, socket };
-        database.administer(&format!("CREATE DATABASE {}", database.name));
-        database
-    }
-
-    /// What `--store` takes.
-    pub fn url(&self) -> String {
-        url(&self.socket, &self.name)
-    }
-
-    /// Does this in the database.
-    ///
-    /// # Panics
-    /// If the server does not.
-    pub fn execute(&self, statements: &str) {
-        execute(&self.url(), statements);
-    }
-
-    /// The number that a statement gives.
-    ///
-    /// # Panics
-    /// If it gives none.
-    pub fn number(&self, statement: &str) -> i64 {
-        let url = self.url();
-        aside(|| {
-            let mut session = Client::connect(&url, NoTls).expect("the server answers");
-            session.query_one(statement, &[]).expect(statement).get(0)
-        })
-    }
-
-    /// Ends every session of the database, as a restart of the server would.
-    pub fn cut_off(&self) {
-        self.administer(&format!(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
-            self.name
-        ));
-    }
-
-    /// Whether new sessions are let in. Those that are there stay.
-    pub fn let_in(&self, allow: bool) {
-        self.administer(&format!(
-            "ALTER DATABASE {} ALLOW_CONNECTIONS {allow}",
-            self.name
-        ));
-    }
-
-    fn administer(&self, statement: &str) {
-        execute(&url(&self.socket, "postgres"), statement);
-    }
-}
-
-impl Default for Database {
-    fn default() -> Database {
-        Database::new()
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.administer(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
-        }
-    }
-}
-
-fn url(socket: &std::path::Path, database: &str) -> String {
-    format!(
-        "postgres:///{database}?host={}&user=fonio",
-        socket.display()
-    )
-}
-
-fn execute(url: &str, statements: &str) {
-    aside(|| {
-        let mut session = Client::connect(url, NoTls).expect("the server answers");
-        session.batch_execute(statements).expect(statements);
-    });
-}
-
-/// On a thread of its own: that of a test may be busy with asynchronous code, which must not wait.
-fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| match scope.spawn(work).join() {
-        Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked),
-    })
-}
-
-fn socket() -> PathBuf {
-    static OWN: OnceLock<Server> = OnceLock::new();
-    match std::env::var_os(SOCKET) {
-        Some(socket) => PathBuf::from(socket),
-        None => OWN
-            .get_or_init(|| aside(Server::start).expect("a PostgreSQL server"))
-            .socket()
-            .to_owned(),
-    }
-}

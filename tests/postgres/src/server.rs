@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
 /// How long a server may take until it answers.
@@ -78,7 +77,7 @@ impl Server {
             keeper,
             dir: dir.keep(),
         };
-        server.wait()?;
+        server.wait(&programs)?;
         Ok(server)
     }
 
@@ -87,24 +86,20 @@ impl Server {
         &self.dir
     }
 
-    fn wait(&self) -> io::Result<()> {
-        let url = format!(
-            "postgres:///postgres?host={}&user=fonio",
-            self.socket().display()
-        );
+    fn wait(&self, programs: &Path) -> io::Result<()> {
         let started = Instant::now();
         loop {
-            match Client::connect(&url, NoTls) {
-                Ok(_) => return Ok(()),
-                Err(error) if started.elapsed() > START_WITHIN => {
-                    let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                    return Err(io::Error::other(format!(
-                        "PostgreSQL does not answer: {error}\n{log}"
-                    )));
-                }
-                // A server has no other way to say that it is ready than to answer.
-                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            let mut ask = Command::new(programs.join("pg_isready"));
+            let ask = ask.arg("-q").arg("-h").arg(&self.dir).args(["-U", "fonio", "-d", "postgres"]);
+            if ask.status()?.success() {
+                return Ok(());
             }
+            if started.elapsed() > START_WITHIN {
+                let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+                return Err(io::Error::other(format!("PostgreSQL does not answer:\n{log}")));
+            }
+            // A server has no other way to say that it is ready than to answer.
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }

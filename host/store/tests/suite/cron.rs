@@ -9,17 +9,22 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     let store = open(&dir);
     assert_eq!(store.last_output("tick").await, Ok(None));
     assert_eq!(store.last_tick("clock").await, Ok(None));
-    store.record_tick("clock", 60_000).await.expect("a tick");
+    store
+        .record_tick("clock", None, 60_000)
+        .await.expect("a tick");
     assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
     assert_eq!(store.is_last_tick_open("clock").await, Ok(false));
 
     let run = store
-        .start_tick("clock", 120_000, run_of(&["tick"]))
+        .start_tick("clock", Some(60_000), 120_000, run_of(&["tick"]))
         .await
-        .expect("a start");
+        .expect("a start")
+        .expect("nobody came first");
     assert_eq!(store.last_tick("clock").await, Ok(Some(120_000)));
     assert_eq!(store.is_last_tick_open("clock").await, Ok(true));
-    store.record_tick("clock", 150_000).await.expect("a tick");
+    store
+        .record_tick("clock", Some(120_000), 150_000)
+        .await.expect("a tick");
     assert_eq!(
         store.is_last_tick_open("clock").await,
         Ok(true),
@@ -50,7 +55,7 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     let mut again = run_of(&["tick"]);
     again.first[0].input = Some(last);
     store
-        .start_tick("clock", 180_000, again)
+        .start_tick("clock", Some(150_000), 180_000, again)
         .await
         .expect("a start");
     assert_eq!(
@@ -83,7 +88,7 @@ async fn a_workflow_goes_on_from_the_final_state_of_its_last_run_that_succeeded(
     let store = open(&dir);
     let tick = async |outcome: Settlement| {
         store
-            .start_tick("clock", 1, run_of(&["a"]))
+            .start(run_of(&["a"]))
             .await
             .expect("a start");
         settle_next(&store, success("half way", &["b"])).await;
@@ -113,4 +118,32 @@ async fn a_run_is_not_started_from_a_state_that_is_not_stored() {
         Err(StoreError::NoSuchDataclip { dataclip })
     );
     assert_eq!(store.queued(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_those_that_see_one_tick_the_first_starts_its_run_and_the_others_nothing() {
+    let dir = directory();
+    let store = open(&dir);
+    let tick = |last, at| {
+        let store = store.clone();
+        async move { store.start_tick("clock", last, at, run_of(&["a"])).await }
+    };
+    // The first sight of a clock, by two at once.
+    let (one, other) = tokio::join!(tick(None, 1), tick(None, 2));
+    assert_eq!(
+        [one, other].map(|started| started.expect("a start").is_some()),
+        [true, false]
+    );
+    let (one, other) = tokio::join!(tick(Some(1), 60_000), tick(Some(1), 60_007));
+    assert_eq!(
+        [one, other].map(|started| started.expect("a start").is_some()),
+        [true, false]
+    );
+    assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
+    store
+        .record_tick("clock", Some(1), 61_000)
+        .await
+        .expect("it is no error to come late");
+    assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
+    assert_eq!(store.claim(10).await.expect("a claim").len(), 2);
 }
