@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fonio_access::{Access, AccessError, Event, What};
-use fonio_project::Project;
+use fonio_project::{Access as May, Job, Project};
 use sha2::{Digest, Sha256};
 
 use crate::host::Host;
@@ -45,13 +45,19 @@ fn note(access: &Access, name: &str, project: &Project) -> Result<(), AccessErro
     access.record(&event.of(&digest, &text))
 }
 
-/// Who may reach what, and who may send: names and origins, in an order that only changes with them.
+/// Who may reach, keep and see what, and who may send: names and origins, in an order that only changes with them.
 fn in_words(project: &Project) -> String {
     let mut lines = BTreeMap::new();
     for job in project.jobs() {
         let grants = project.grants_for(job);
         let origins: Vec<String> = grants.origins().map(ToString::to_string).collect();
         let mut line = format!("may reach {}", none_or(&origins.join(" ")));
+        line += &collections(project, job);
+        let variables = project.variables_for(job).iter();
+        let variables: Vec<&str> = variables.map(|(name, _)| name.as_str()).collect();
+        if !variables.is_empty() {
+            line += &format!(", sees {}", variables.join(" "));
+        }
         if let Some(credential) = project.credential_for(job) {
             line += &format!(", has {}", credential.name);
             if credential.reveal {
@@ -74,6 +80,28 @@ fn in_words(project: &Project) -> String {
     }
     let lines = lines.iter().map(|(name, line)| format!("{name} {line}"));
     lines.collect::<Vec<_>>().join("; ")
+}
+
+/// What the job may do with those that the project has, and whether its adaptor may, too.
+fn collections(project: &Project, job: &Job) -> String {
+    let granted = project.collections_for(job);
+    let mut names: Vec<&String> = project.collections.iter().collect();
+    names.sort();
+    let said = names
+        .into_iter()
+        .map(|name| (name, granted.grants.on(name)));
+    let said: Vec<String> = said
+        .filter(|(_, access)| *access > May::None)
+        .map(|(name, access)| format!("{access} {name}"))
+        .collect();
+    let adaptors = match granted.are_for_the_adaptor() {
+        true => " (its adaptor, too)",
+        false => "",
+    };
+    match said.is_empty() {
+        true => String::new(),
+        false => format!(", may {}{adaptors}", said.join(" ")),
+    }
 }
 
 fn none_or(text: &str) -> &str {

@@ -180,6 +180,18 @@ impl Host {
         }
     }
 
+    /// Shows whoever watches the console what is wrong; of a tenant, in its folder.
+    pub(crate) fn complain(&self, problem: &Problem) {
+        let Some(tenant) = &self.tenant else {
+            return paint::problem(problem);
+        };
+        paint::problem(&Problem {
+            file: Path::new(tenant).join(&problem.file),
+            message: format!("[{tenant}] {}", problem.message),
+            ..problem.clone()
+        });
+    }
+
     /// The project as it runs now. A step keeps the one it started with.
     pub fn live(&self) -> Option<Arc<Live>> {
         self.live.load_full()
@@ -281,7 +293,7 @@ pub async fn load_project(dir: &Path) -> fonio_project::Loaded {
 }
 
 /// Reads the files of a tenant off the async threads: nothing outside its folder, and no variable of the process.
-async fn load_tenant(dir: &Path) -> fonio_project::Loaded {
+pub async fn load_tenant(dir: &Path) -> fonio_project::Loaded {
     let dir = dir.to_path_buf();
     off_threads(move || fonio_project::load_tenant(&dir)).await
 }

@@ -52,10 +52,10 @@ pub fn report(host: &Host, outcome: &Reload) {
         Reload::Kept => host.say("not reloaded", "the last working version keeps serving"),
     }
     for problem in problems.iter() {
-        paint::problem(problem);
+        host.complain(problem);
     }
     if let Some(hint) = hardening::hint(&problems) {
-        paint::event("hint", hint);
+        host.say("hint", hint);
     }
 }
 
@@ -77,7 +77,7 @@ pub fn report_start(host: &Host, outcome: &Reload) {
         );
     }
     for problem in host.problems().iter() {
-        paint::problem(problem);
+        host.complain(problem);
     }
     let recovered = usize::try_from(host.store.recovered()).unwrap_or(usize::MAX);
     if recovered > 0 {
@@ -87,6 +87,27 @@ pub fn report_start(host: &Host, outcome: &Reload) {
             &format!("{steps} that ran when the host last stopped"),
         );
     }
+}
+
+/// The last word of a start that serves nothing yet: what was said of it first has scrolled away by then.
+pub fn report_why_not_ready(host: &Host) {
+    if host.live().is_some() {
+        return;
+    }
+    let problems = host.problems();
+    let mut errors = problems.iter().filter(|problem| problem.is_error());
+    let Some(first) = errors.next() else {
+        return;
+    };
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(", and {} more above", paint::count(more, "error")),
+    };
+    let mut place = whole_path(&host.dir.join(&first.file));
+    if first.line > 0 {
+        place += &format!(":{}", first.line);
+    }
+    host.say("not ready", &format!("{place}: {}{more}", first.message));
 }
 
 /// Also of a host that serves `.`: its log may be read elsewhere.

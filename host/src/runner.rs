@@ -57,7 +57,10 @@ async fn next_steps(
     flights: &mut JoinSet<()>,
 ) -> Vec<(ClaimedStep, Place)> {
     host.store.wait_for_work().await;
-    let allowed = match host.ration.allows(flights.len(), Instant::now()) {
+    let allowed = match host
+        .ration
+        .allows(flights.len(), host.store.stored(), Instant::now())
+    {
         Ok(0) => {
             tokio::select! {
                 _ = flights.join_next() => {}

@@ -30,13 +30,20 @@ impl Storage {
     /// # Errors
     /// A sentence, when it is no address of a database.
     pub fn new(given: Option<String>, queue_max: u64) -> Result<Storage, String> {
-        let known = |url: &String| ["postgres://", "postgresql://"].iter().any(|it| url.starts_with(it));
+        let known = |url: &String| {
+            ["postgres://", "postgresql://"]
+                .iter()
+                .any(|it| url.starts_with(it))
+        };
         match given.filter(|url| !url.is_empty()) {
             Some(url) if !known(&url) => Err(format!(
                 "--store takes postgres://USER:PASSWORD@HOST/DATABASE (or the variable {VARIABLE}, where nobody sees the \
                  password); without it everything is kept in a file in the data folder"
             )),
-            database => Ok(Storage { database, queue_max }),
+            database => Ok(Storage {
+                database,
+                queue_max,
+            }),
         }
     }
 

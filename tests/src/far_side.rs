@@ -63,16 +63,28 @@ impl FarSide {
     pub fn misbehaving(
         behave: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> FarSide {
-        FarSide::start(move |stream, _| {
-            behave(stream)?;
-            Err(io::ErrorKind::ConnectionAborted.into())
-        })
+        FarSide::start(closing(behave))
+    }
+
+    /// The same where the test has bound it.
+    pub fn at(
+        listener: TcpListener,
+        behave: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    ) -> FarSide {
+        FarSide::start_at(listener, closing(behave))
     }
 
     fn start(
         serve: impl Fn(&mut TcpStream, &Received) -> io::Result<()> + Send + Sync + 'static,
     ) -> FarSide {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        FarSide::start_at(listener, serve)
+    }
+
+    fn start_at(
+        listener: TcpListener,
+        serve: impl Fn(&mut TcpStream, &Received) -> io::Result<()> + Send + Sync + 'static,
+    ) -> FarSide {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
@@ -207,6 +219,16 @@ impl Gate {
         let (open, changed) = &*self.0;
         *open.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
+    }
+}
+
+/// Behaves so, and closes.
+fn closing(
+    behave: impl Fn(&mut TcpStream) -> io::Result<()>,
+) -> impl Fn(&mut TcpStream, &Received) -> io::Result<()> {
+    move |stream, _| {
+        behave(stream)?;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 }
 

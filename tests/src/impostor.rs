@@ -5,11 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned, crypto};
+use rustls::{ServerConnection, StreamOwned};
 
 use crate::Identity;
+use crate::tls::server_config;
 
 /// It listens until the test ends, and keeps what it gets to read.
 #[derive(Debug)]
@@ -21,17 +20,7 @@ pub struct Impostor {
 impl Impostor {
     /// Who shows this certificate.
     pub fn showing(identity: &Identity) -> Impostor {
-        let chain = CertificateDer::from_pem_slice(identity.certificate.as_bytes())
-            .expect("a certificate in PEM");
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
-        let provider = Arc::new(crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key)
-            .expect("a pair");
-        let config = Arc::new(config);
+        let config = server_config(identity);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let read = Arc::new(Mutex::new(Vec::new()));

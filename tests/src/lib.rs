@@ -7,6 +7,8 @@
 //! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
 //! - [`authoring`]: adaptors made with the compilers and package managers of this machine.
 //! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them; [`Impostor`]: who shows one all the same.
+//!   [`Handshakes`]: who counts by which handshake each request came.
+//! - [`network`]: a network of a test's own, in which names lead to where the test says.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`Attack`]: a hostile job, and that its host, its neighbour and the secret survive it; [`sinks`]: where a secret could be.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
@@ -21,10 +23,12 @@ mod content;
 pub mod evil;
 mod far_side;
 mod guard;
+mod handshakes;
 mod host;
 mod imports;
 mod impostor;
 mod job;
+pub mod network;
 mod npm;
 mod places;
 mod program;
@@ -40,6 +44,7 @@ pub use client::{Response, base64, request};
 pub use content::Headers;
 pub use far_side::{Answer, FarSide, Gate, Received};
 pub use guard::{Browser, PASSWORD};
+pub use handshakes::{Handshakes, Met};
 pub use host::Host;
 pub use imports::Package;
 pub use impostor::Impostor;

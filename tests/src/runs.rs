@@ -56,6 +56,12 @@ impl Step {
         self.error["message"].as_str().unwrap_or_default()
     }
 
+    /// Checks that it succeeded.
+    #[track_caller]
+    pub fn expect_success(&self) {
+        assert_eq!(self.status, "succeeded", "{self:#?}");
+    }
+
     /// Checks that it failed with this code and these words.
     #[track_caller]
     pub fn expect_failure(&self, exit_code: i64, words: &str) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned, crypto};
 
 use crate::Response;
 use crate::client::{connect, exchange};
@@ -104,6 +104,19 @@ impl TlsClient {
         stream.flush()?;
         exchange(stream, address, method, target, headers, body)
     }
+}
+
+/// For a server that shows this certificate, and asks for none. It remembers sessions.
+pub(crate) fn server_config(identity: &Identity) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate(&identity.certificate)], key)
+        .expect("a pair");
+    Arc::new(config)
 }
 
 fn certificate(pem: &str) -> CertificateDer<'static> {

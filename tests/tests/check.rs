@@ -1,5 +1,8 @@
 //! `fonio check`: as many problems as there are, in one go, and what would only go wrong later.
 
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use fonio_tests::{Ended, Program, Project};
 
 fn check(project: &Project) -> Ended {
@@ -197,4 +200,103 @@ fn a_project_by_another_name_is_recognised_with_the_command_to_import_it() {
         .expect_said("clinic-spec.yaml holds a project: fonio project import clinic-spec.yaml")
         .expect_unsaid("compose.yaml")
         .expect_unsaid("a project starts with");
+}
+
+/// Two workflows of one step each; `triggers` are theirs.
+fn two_webhooks(triggers: [(&str, &str); 2]) -> Project {
+    let mut yaml = String::from("schema_version: '4.0'\nid: p\nworkflows:\n");
+    for (workflow, trigger) in triggers {
+        yaml += &format!(
+            "  - id: {workflow}\n    steps:\n      - {{ {trigger}, type: webhook, enabled: true, next: job }}\n      - {{ id: job, expression: none }}\n"
+        );
+    }
+    Project::new().file("project.yaml", yaml)
+}
+
+#[test]
+fn two_triggers_of_one_uuid_or_one_address_are_an_error_with_both_places() {
+    let uuid = "openfn: { uuid: 4a06289c-15aa-4662-8dc6-f0aaacd8a058 }";
+    let (one, other) = (format!("id: hook, {uuid}"), format!("id: other, {uuid}"));
+    let ended = check(&two_webhooks([("a", &one), ("b", &other)]))
+        .expect_code(1)
+        .expect_said("the trigger `other` of the workflow `b` has the uuid 4a06289c-15aa-4662-8dc6-f0aaacd8a058")
+        .expect_said("which is that of the trigger `hook` of the workflow `a` at project.yaml:6")
+        .expect_said("--> project.yaml:10:1")
+        .expect_said("take the uuid out of the copy");
+    assert!(ended.stdout.contains("1 error,"), "{ended:?}");
+    check(&two_webhooks([("a", "id: b/c"), ("a/b", "id: c")]))
+        .expect_code(1)
+        .expect_said("has the address /i/a/b/c")
+        .expect_said("project.yaml:6");
+    check(&two_webhooks([("a", "id: hook"), ("b", "id: hook")])).expect_code(0);
+}
+
+/// The errors, warnings and notes above the last line, which has the same numbers.
+#[track_caller]
+fn counted(ended: &Ended) -> [usize; 3] {
+    let shown = ["error: ", "warning: ", "note: "].map(|word| {
+        let lines = ended.stderr.lines();
+        lines.filter(|line| line.starts_with(word)).count()
+    });
+    let words = ["error", "warning", "note"].iter().zip(shown);
+    let counted: Vec<String> = words
+        .filter(|(word, count)| **word != "note" || *count > 0)
+        .map(|(word, count)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+        .collect();
+    let last = format!(": {}\n", counted.join(", "));
+    assert!(ended.stdout.contains(&last), "{last} is not in: {ended:#?}");
+    shown
+}
+
+#[test]
+fn the_last_line_counts_what_stands_above_it() {
+    let broken = Project::new()
+        .file(
+            "project.yaml",
+            "jobs:\n  one: { adaptor: http, trigger: any, credential: nowhere, expression: 'gett(\"/x\")' }\n  \
+             two: { adaptor: http, trigger: any, credential: open, expression: 'get(\"https://a.example.org/x\")' }\n  \
+             three: { adaptor: absent, trigger: any, expression: 'x(;' }\ntriggers: { any: { criteria: '{}' } }\n",
+        )
+        .file("credentials/open.json", r#"{"password": "hush"}"#)
+        .file("fonio.toml", "[network]\nalow = []\n[adaptors.spare]\ncollections = \"read\"\n");
+    let path = broken.path("credentials/open.json");
+    set_permissions(path, Permissions::from_mode(0o644)).expect("the file is ours");
+    let [errors, ..] = counted(&check(&broken));
+    assert!(errors >= 2);
+    broken.write("fonio.toml", "");
+    let [errors, warnings, notes] = counted(&check(&broken));
+    assert!(errors >= 3 && warnings >= 2 && notes == 1);
+    assert_eq!(
+        counted(&check(&Project::with_job("http", "get('/x')"))),
+        [0, 0, 0]
+    );
+}
+
+#[test]
+fn who_may_do_what_is_shown_where_a_credential_is_missing_or_empty_too() {
+    let project = Project::new()
+        .file(
+            "project.yaml",
+            "jobs:\n  send: { adaptor: http, trigger: any, credential: registry, expression: 'get(\"/x\")' }\n\
+             triggers: { any: { criteria: '{}' } }\n",
+        )
+        .file("fonio.toml", "[network]\nallow = [\"https://open.example.org\"]\n");
+    let row = "  @openfn/language-http (built in)\n    jobs          nothing\n    with errors   send\n    \
+               wants         network, log\n    may reach     https://open.example.org\n";
+    let shown = |words: &str, row: &str| {
+        let ended = check(&project).expect_said(words);
+        assert!(
+            ended.stdout.contains(row),
+            "{row} is not in:\n{}",
+            ended.stdout
+        );
+    };
+    shown("the credential `registry`, which is not there", row);
+    project.write("credentials/registry.json", "");
+    shown("credentials/registry.json", row);
+    project.write("credentials/registry.json", "{}");
+    shown(
+        "the credential `registry` has no values yet",
+        "  registry (credentials/registry.json)\n    jobs          send\n",
+    );
 }

@@ -1,7 +1,7 @@
 //! Collections are for the project's own jobs; an adaptor has them where it says that it wants them and the project says
 //! that it may.
 
-use fonio_tests::{Host, Program, Project, Run, guest, wait_for};
+use fonio_tests::{Host, Job, Program, Project, Run, guest, wait_for};
 use serde_json::json;
 
 /// A workflow of one job `job` with this adaptor.
@@ -43,7 +43,8 @@ fn a_job_may_read_and_write_until_the_project_says_otherwise() {
     );
     let run = posted(&host);
     let step = run.step();
-    step.expect_failure(1, "not granted to write to the collection seen");
+    step.expect_failure(3, "not granted to write to the collection seen");
+    assert_eq!(step.error["kind"], "denied");
     assert!(
         step.message()
             .contains("[project]\ncollections = \"write\""),
@@ -79,7 +80,7 @@ fn collections_are_granted_by_name_and_what_is_not_named_is_not_there() {
         let run = posted(&host);
         match words {
             None => assert!(run.step().error.is_null(), "{job}: {:?}", run.step().error),
-            Some(words) => run.step().expect_failure(1, words),
+            Some(words) => run.step().expect_failure(3, words),
         }
     }
 }
@@ -170,6 +171,31 @@ fn one_job_is_run_with_the_same_grants() {
         .expect_said("it lacks collections");
     project.write("fonio.toml", GRANT);
     assert_eq!(run(&project).expect_code(0).json()["data"], 1);
+    // Its own words for it would be others.
+    project.write("fonio.toml", GRANT.replace("write", "read"));
+    run(&project)
+        .expect_code(3)
+        .expect_said("this job is not granted to write to the collection")
+        .expect_said("[adaptors.counter]");
+}
+
+#[test]
+fn a_refusal_ends_a_run_with_3_and_can_be_caught_but_an_error_of_those_words_is_the_jobs_own() {
+    let run = |expression: &str| {
+        let toml = "[project]\ncollections = \"read\"\n";
+        Job::new(expression).settings(toml).run()
+    };
+    let refused = run("collections.set('seen', 'a', 1);");
+    let said = refused.expect_failure(3, "not granted to write to the collection seen");
+    assert!(said.contains("--> job.js:1:1"), "{said}");
+    let caught = "collections.set('seen', 'a', 1).catch((error, state) => ({ ...state, data: error.message }));";
+    let data = run(caught).state()["data"].to_string();
+    assert!(data.contains("not granted to write"), "{data}");
+    run("fn(() => { throw new Error('this job is not granted to write to the collection seen'); });")
+        .expect_failure(1, "not granted to write to the collection seen");
+    run("collections.get('seen', 7);")
+        .ended
+        .expect_unsaid("not granted");
 }
 
 #[test]

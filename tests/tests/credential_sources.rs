@@ -1,8 +1,8 @@
 //! Credentials from folders as Kubernetes mounts them and from files encrypted with age, and that each is rotated while the
 //! host runs.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use age::secrecy::ExposeSecret;
@@ -139,4 +139,25 @@ fn a_key_in_the_environment_opens_an_encrypted_file_and_the_table_shows_neither(
     );
     assert!(!ended.stdout.contains("hush"), "{ended:?}");
     assert!(!ended.stdout.contains("AGE-SECRET"), "{ended:?}");
+}
+
+#[test]
+fn a_mounted_file_that_every_user_can_read_is_a_note_with_what_its_mount_can_do() {
+    let far_side = FarSide::saying(json!({}));
+    let outside = TempDir::new().expect("a folder");
+    let file = outside.path().join("registry.json");
+    fs::write(&file, "{\"access_token\": \"hush-hush-7\"}").expect("it is written");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("it is ours");
+    let project = project(&far_side, &format!("file:{}", file.display()));
+    let check = || {
+        Program::new(["check", "."])
+            .run(project.dir())
+            .expect_code(0)
+    };
+    check()
+        .expect_said("every user of this machine can read")
+        .expect_said("Kubernetes: `defaultMode`")
+        .expect_said(&file.display().to_string());
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("it is ours");
+    check().expect_unsaid("every user");
 }

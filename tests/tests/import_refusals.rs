@@ -248,16 +248,55 @@ fn a_package_without_a_scope_is_imported_from_where_it_is() {
         .expect_code(0);
 }
 
-#[test]
-fn without_npm_on_the_machine_the_error_says_what_to_install_and_what_else_to_do() {
-    let project = Project::new();
-    let nothing = project.dir().display().to_string();
-    Program::new(["adaptor", "import", "http@7.2.10", "-o", "http.wasm"])
+/// In a folder, and without npm or esbuild.
+fn import_where_there_is_nothing(arguments: &[&str]) -> Ended {
+    let project = Project::new()
+        .file(
+            "here/package.json",
+            r#"{"name": "@acme/thing", "version": "1.2.3", "main": "index.js"}"#,
+        )
+        .file("here/index.js", "exports.visit = () => state => state;");
+    let nothing = project.path("nothing").display().to_string();
+    Program::new([&["adaptor", "import"], arguments, &["-o", "it.wasm"]].concat())
         .env("PATH", &nothing)
+        .env("FONIO_CACHE", &nothing)
         .run(project.dir())
         .expect_code(1)
-        .expect_said("npm is not on this machine")
-        .expect_said("--from");
+}
+
+#[test]
+fn without_npm_on_the_machine_the_error_says_what_to_type_here_and_elsewhere() {
+    import_where_there_is_nothing(&["http@7.2.10"])
+        .expect_said("npm is not on this machine. Install Node.js")
+        .expect_said("npm install --ignore-scripts @openfn/language-http@7.2.10\n")
+        .expect_said("fonio adaptor import @openfn/language-http --from FOLDER/node_modules/@openfn/language-http\n");
+}
+
+#[test]
+fn a_package_that_is_here_needs_esbuild_and_the_error_says_where_that_is_to_be_had() {
+    import_where_there_is_nothing(&["@acme/thing", "--from", "here"])
+        .expect_said("esbuild, which bundles packages, is not on this machine; nor is npm")
+        .expect_said("name it with FONIO_ESBUILD")
+        .expect_said("npm pack @esbuild/")
+        .expect_unsaid("--from");
+}
+
+#[test]
+fn a_registry_that_is_not_reached_leads_to_the_same_way_round() {
+    if Npm::for_test("import_refusals").is_none() {
+        return;
+    }
+    let project = Project::new();
+    // Nobody listens on this port.
+    Program::new(["adaptor", "import", "http@7.2.10", "-o", "http.wasm"])
+        .env("PATH", &std::env::var("PATH").unwrap_or_default())
+        .env("npm_config_registry", "http://127.0.0.1:1/")
+        .env("npm_config_fetch_retries", "0")
+        .run(project.dir())
+        .expect_code(1)
+        .expect_said("npm does not reach its registry (ECONNREFUSED)")
+        .expect_said("npm install --ignore-scripts @openfn/language-http@7.2.10\n")
+        .expect_said("--from FOLDER/node_modules/@openfn/language-http\n");
 }
 
 #[test]

@@ -167,10 +167,33 @@ fn a_tenant_that_stored_its_share_is_refused_and_its_neighbour_is_not() {
         said.contains("quota `stored` (in tenants.toml) is 1MiB, and 1."),
         "{said}"
     );
-    wait_for_runs(&host, "clinic", "queued", 0);
-    wait_for_runs(&host, "clinic", "running", 0);
-    assert_eq!(count(&host, "clinic", "failed"), 0, "what was accepted ran");
     neighbour_runs(&host, 3);
+}
+
+#[test]
+fn what_a_few_messages_grow_to_stays_within_the_share_and_the_rest_waits_for_room() {
+    // Each of them leaves 4 MiB behind.
+    let grows = "fn(state => ({ ...state, data: 'x'.repeat(4 << 20) }))";
+    let host = serving(project("stored = \"1MiB\"\nruns_at_once = 1\n", grows));
+    for _ in 0..8 {
+        // The first of them is done before the last is sent: that is then refused, or waits.
+        let _ = send(&host, "clinic");
+    }
+    wait_for("the reason", || {
+        let reason = "[clinic] the tenant's quota `stored` (in tenants.toml) is 1MiB, and ";
+        let said = host.said();
+        (said.contains(reason) && said.contains("bytes are stored: what is queued waits"))
+            .then_some(())
+    });
+    assert_eq!(count(&host, "clinic", "succeeded"), 1);
+    let waiting = count(&host, "clinic", "queued");
+    neighbour_runs(&host, 3);
+    host.project.write(
+        "tenants.toml",
+        "[tenants.clinic.quota]\nstored = \"1GiB\"\n",
+    );
+    host.signal(rustix::process::Signal::HUP);
+    wait_for_runs(&host, "clinic", "succeeded", 1 + waiting);
 }
 
 #[test]

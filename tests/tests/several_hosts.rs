@@ -19,7 +19,10 @@ fn project(far_side: &FarSide) -> Project {
               "expression": format!("post('{url}', state => ({{ n: state.data.n }}))") },
         ]})
     };
-    let workflows = [workflow("now", "before_start"), workflow("later", "after_completion")];
+    let workflows = [
+        workflow("now", "before_start"),
+        workflow("later", "after_completion"),
+    ];
     let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": workflows });
     Project::new()
         .file("project.yaml", file.to_string())
@@ -29,7 +32,10 @@ fn project(far_side: &FarSide) -> Project {
 /// A host of this project, with a data folder of its own.
 fn host(database: &Database, far_side: &FarSide) -> Host {
     let program = Program::new(["serve", ".", "--listen", "127.0.0.1:0"]);
-    let host = Host::started_by(project(far_side), &program.env("FONIO_STORE", &database.url()));
+    let host = Host::started_by(
+        project(far_side),
+        &program.env("FONIO_STORE", &database.url()),
+    );
     host.wait_until_ready();
     host
 }
@@ -49,7 +55,9 @@ fn counts(database: &Database) -> (i64, i64) {
 /// The numbers that arrived, and how many requests they came in.
 fn arrived(far_side: &FarSide) -> (BTreeSet<u64>, usize) {
     let received = far_side.received();
-    let numbers = received.iter().filter_map(|request| request.json()["n"].as_u64());
+    let numbers = received
+        .iter()
+        .filter_map(|request| request.json()["n"].as_u64());
     (numbers.collect(), received.len())
 }
 
@@ -63,7 +71,9 @@ fn two_hosts_run_one_queue_and_each_shows_what_the_other_took() {
         assert_eq!(reply.status, 201, "{reply:?}");
         assert_eq!(reply.json()["data"]["data"], json!({ "ok": true }));
     }
-    wait_for("every run to end", || (counts(&database) == (80, 0)).then_some(()));
+    wait_for("every run to end", || {
+        (counts(&database) == (80, 0)).then_some(())
+    });
     let (numbers, requests) = arrived(&far_side);
     assert_eq!((numbers.len(), requests), (80, 80), "each ran once");
     for host in &hosts {
@@ -95,13 +105,19 @@ fn what_a_killed_host_had_begun_is_taken_over_within_its_lease() {
     assert_eq!(heir.runs()[0]["status"], "running");
     lost.signal(Signal::KILL);
     lost.wait_for_end();
-    wait_for("the other host to take over", || (counts(&database) == (1, 0)).then_some(()));
+    wait_for("the other host to take over", || {
+        (counts(&database) == (1, 0)).then_some(())
+    });
     gate.open();
     let run = &heir.runs()[0];
     let run = heir.get(&format!("/api/v1/runs/{}", run["id"])).json();
     assert_eq!(run["status"], "succeeded");
     assert_eq!(run["steps"][0]["attempt"], 2, "{run:#}");
-    assert!(heir.said().contains("took over from a host that is gone"), "{}", heir.said());
+    assert!(
+        heir.said().contains("took over from a host that is gone"),
+        "{}",
+        heir.said()
+    );
 }
 
 #[test]
@@ -111,7 +127,10 @@ fn a_host_that_stops_in_order_leaves_nothing_behind() {
     assert_eq!(send(&host, "later", 1).status, 201);
     host.signal(Signal::TERM);
     assert!(host.wait_for_end().success(), "{}", host.said());
-    assert_eq!(database.number("SELECT count(*) FROM fonio_clinic.hosts"), 0);
+    assert_eq!(
+        database.number("SELECT count(*) FROM fonio_clinic.hosts"),
+        0
+    );
     assert_eq!(counts(&database), (1, 0));
 }
 
@@ -138,15 +157,23 @@ fn a_database_that_restarts_under_load_costs_no_accepted_message() {
         for _ in 0..8 {
             let seen = far_side.received().len();
             database.cut_off();
-            wait_for("work to go on", || (far_side.received().len() > seen + 5).then_some(()));
+            wait_for("work to go on", || {
+                (far_side.received().len() > seen + 5).then_some(())
+            });
         }
     });
-    wait_for("every run to end", || (counts(&database).1 == 0).then_some(()));
+    wait_for("every run to end", || {
+        (counts(&database).1 == 0).then_some(())
+    });
     let accepted = accepted.into_inner().expect("no panic");
     let (numbers, _) = arrived(&far_side);
     let lost: Vec<_> = accepted.difference(&numbers).collect();
     assert!(lost.is_empty(), "accepted and never run: {lost:?}");
-    assert!(accepted.len() > 200, "most came through: {}", accepted.len());
+    assert!(
+        accepted.len() > 200,
+        "most came through: {}",
+        accepted.len()
+    );
 }
 
 #[test]
@@ -159,12 +186,20 @@ fn a_host_without_its_database_refuses_and_goes_on_when_it_is_back() {
     let refused = send(&host, "now", 2);
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(refused.header("retry-after").is_some());
-    assert!(refused.text().contains("cannot be reached"), "{}", refused.text());
+    assert!(
+        refused.text().contains("cannot be reached"),
+        "{}",
+        refused.text()
+    );
     wait_for("the host to say so", || {
-        host.said().contains("the database is out of reach").then_some(())
+        host.said()
+            .contains("the database is out of reach")
+            .then_some(())
     });
     database.let_in(true);
-    wait_for("messages to be taken again", || (send(&host, "later", 3).status == 201).then_some(()));
+    wait_for("messages to be taken again", || {
+        (send(&host, "later", 3).status == 201).then_some(())
+    });
     let (numbers, _) = arrived(&far_side);
     assert!(numbers.contains(&3) && !numbers.contains(&2), "{numbers:?}");
 }
@@ -177,7 +212,11 @@ fn a_store_that_cannot_be_opened_is_told_without_its_password() {
         program.run(project.dir())
     };
     let nobody = serve("postgres://ama:hush-hush@127.0.0.1:1/fonio").expect_code(1);
-    assert!(nobody.stderr.contains("cannot be reached"), "{}", nobody.stderr);
+    assert!(
+        nobody.stderr.contains("cannot be reached"),
+        "{}",
+        nobody.stderr
+    );
     assert!(!nobody.stderr.contains("hush"), "{}", nobody.stderr);
     serve("mysql://ama:hush-hush@db/fonio")
         .expect_code(2)
@@ -201,17 +240,25 @@ fn tenants_have_a_schema_each() {
         json!({ "schema_version": "4.0", "id": "same", "name": "same", "workflows": [{ "id": "w", "steps": steps }] })
     };
     let projects = Project::new()
-        .file("clinic/project.yaml", tenant("clinic's").to_string())
-        .file("school/project.yaml", tenant("school's").to_string());
+        .file("clinic/project.yaml", tenant("of clinic").to_string())
+        .file("school/project.yaml", tenant("of school").to_string());
     let program = Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]);
     let host = Host::started_by(projects, &program.env("FONIO_STORE", &database.url()));
     for name in ["clinic", "school"] {
         let path = format!("/{name}/i/w");
         let reply = wait_for("the tenant to be served", || {
-            let reply = host.send("POST", &path, &[("content-type", "application/json")], b"{}");
+            let reply = host.send(
+                "POST",
+                &path,
+                &[("content-type", "application/json")],
+                b"{}",
+            );
             (reply.status == 201).then_some(reply)
         });
-        assert_eq!(reply.json()["data"]["data"], Value::from(format!("{name}'s")));
+        assert_eq!(
+            reply.json()["data"]["data"],
+            Value::from(format!("of {name}"))
+        );
         let runs = format!("SELECT count(*) FROM fonio_{name}.runs");
         assert_eq!(database.number(&runs), 1);
     }

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 
-use fonio_tests::{Attack, FarSide, TIGHT, component, guest, wait_for};
+use fonio_tests::{Attack, FarSide, Program, Project, TIGHT, component, guest, wait_for};
 use serde_json::{Value, json};
 
 /// The job that would use it cannot run, the project says these words, and everything else is served.
@@ -210,4 +210,27 @@ fn a_step_that_waits_for_a_reply_when_its_adaptor_is_deleted_ends_by_its_own_lim
         .step()
         .expect_failure(3, "the limit `wall_time` is 1s");
     assert_eq!(host.run(&json!({"to": "good"})).status, "succeeded");
+}
+
+#[test]
+fn what_a_file_says_of_itself_never_steers_the_terminal_of_who_looks_at_it() {
+    let wasm = guest("describes_itself_with_escapes");
+    let project = Project::new()
+        .file("project.yaml", "jobs: {}\ntriggers: {}\n")
+        .file("adaptors/evil.wasm", wasm);
+    for arguments in [
+        ["adaptor", "list", "."].as_slice(),
+        &["adaptor", "inspect", "adaptors/evil.wasm"],
+        &["adaptor", "lock"],
+        &["check", "."],
+    ] {
+        let ended = Program::new(arguments).run(project.dir());
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        // Into a pipe what is not shown so would have been left out, so that nothing else could be seen here.
+        assert!(said.contains("\\u{1b}[2J"), "{arguments:?}: {said}");
+        let steers = |c: char| c.is_control() && c != '\n';
+        assert!(!said.contains(steers), "{arguments:?}: {said:?}");
+        // Nor does it make up lines.
+        assert!(!said.contains("\nhttp built in"), "{arguments:?}: {said}");
+    }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask test`: everything that says whether the project works.
 
 use crate::build;
+use crate::guests::{self, Group};
 use crate::machine::ThisMachine;
 use crate::packages::install_postgres;
-use crate::guests::{self, Group};
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::{tidy, workspace};
@@ -37,10 +37,7 @@ pub fn run(repo: &Repo, arguments: &[String]) -> anyhow::Result<()> {
             if let Some(socket) = socket {
                 command.env(fonio_test_postgres::SOCKET, socket);
             }
-            repo.run(
-                &mut command,
-                "some tests failed; they are named above",
-            )
+            repo.run(&mut command, "some tests failed; they are named above")
         })
     };
     tests("Tests of guests and tools", &others)?;

@@ -62,7 +62,7 @@ pub use model::{
     Trigger, TriggerKind, Unfinished, Webhook, Workflow, WorkflowOptions,
 };
 pub use operations::COMMON_OPERATIONS;
-pub use problem::{Problem, Severity, printable};
+pub use problem::{Problem, Severity, in_a_line, printable};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
@@ -71,7 +71,9 @@ pub use settings::{
     Settings, SignatureHash, TriggerAuth, TriggerSettings, is_oauth_field, oauth_field,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
-pub use tenants::{TENANTS_FILE, TenantSettings, Tenants, check_tenant_name, load_tenants};
+pub use tenants::{
+    TENANTS_FILE, TenantSettings, Tenants, check_tenant_name, load_tenants, tenant_folders,
+};
 pub use wiped::Wiped;
 
 use inputs::Inputs;

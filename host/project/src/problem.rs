@@ -138,8 +138,8 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
-/// The same of what stands in a line.
-fn in_a_line(text: &str) -> String {
+/// The same of what stands in a line: it stays one.
+pub fn in_a_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 

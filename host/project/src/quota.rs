@@ -134,7 +134,7 @@ pub const QUOTAS: &[QuotaInfo] = &[
         smallest: 1 << 20,
         largest: 16 << 40,
         counts: "What the tenant keeps on disk: messages, runs, logs, dataclips and collections.",
-        reached: "Messages are refused with 507, clocks start nothing, and collections take no more; what was accepted runs.",
+        reached: "Messages are refused with 507, clocks start nothing, and collections take no more; what was accepted waits until there is room, except for the steps that run.",
         get: |quota| quota.stored_bytes,
         set: |quota, amount| quota.stored_bytes = amount,
     },

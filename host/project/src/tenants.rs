@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::quota::{QUOTAS, Quota, QuotaInfo};
 use crate::reading::Reading;
 use crate::report::Secrecy;
+use crate::suggest::did_you_mean;
 use crate::tree::{Data, Node, parse_toml};
 
 /// The file's name.
@@ -46,14 +47,22 @@ impl Tenants {
         };
         self.named.get(name).cloned().unwrap_or_else(unnamed)
     }
-
-    /// The tenants that the file names.
-    pub fn named(&self) -> impl Iterator<Item = &str> {
-        self.named.keys().map(String::as_str)
-    }
 }
 
-/// Reads `tenants.toml` in `dir`; without the file, the defaults. `None` when it cannot be understood, or has errors.
+/// The folders in `dir` that would be tenants if their names allow it: all but those that begin with a dot.
+pub fn tenant_folders(dir: &Path) -> std::io::Result<Vec<String>> {
+    let entries = std::fs::read_dir(dir)?;
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> = folders
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Reads `tenants.toml` in `dir`; without the file, the defaults. `None` when it cannot be understood, or has errors. That
+/// it names a tenant that has no folder yet is a warning.
 pub fn load_tenants(dir: &Path) -> (Option<Tenants>, Vec<Problem>) {
     let mut inputs = Inputs::new(dir);
     let file = Path::new(TENANTS_FILE);
@@ -62,13 +71,15 @@ pub fn load_tenants(dir: &Path) -> (Option<Tenants>, Vec<Problem>) {
         Read::Missing => return (Some(Tenants::default()), Vec::new()),
         Read::Refused => return (None, inputs.report.into_problems()),
     };
+    let mut folders = tenant_folders(dir).unwrap_or_default();
+    folders.retain(|name| check_tenant_name(name).is_ok());
     let read = match parse_toml(&text) {
         Ok(root) => Reading {
             report: &mut inputs.report,
             file,
             text: &text,
         }
-        .tenants(&root),
+        .tenants(&root, &folders),
         Err(errors) => {
             for error in errors {
                 inputs.report.error(file, error.at, error.message).help = error.help;
@@ -106,7 +117,7 @@ pub fn check_tenant_name(name: &str) -> Result<(), String> {
 }
 
 impl Reading<'_> {
-    fn tenants(&mut self, root: &Node) -> Option<Tenants> {
+    fn tenants(&mut self, root: &Node, folders: &[String]) -> Option<Tenants> {
         let entries = self.map(root, TENANTS_FILE)?;
         let mut tenants = Tenants::default();
         // First, also where it is written last: what it says holds for all.
@@ -122,6 +133,12 @@ impl Reading<'_> {
             for (key, value) in self.map(value, "[tenants]").unwrap_or_default() {
                 if let Err(why) = check_tenant_name(&key.text) {
                     self.error(key.at, why);
+                } else if !folders.contains(&key.text) {
+                    let message = format!("there is no folder `{}` here", key.text);
+                    let known = folders.iter().map(String::as_str);
+                    let (file, at) = (self.file, key.at);
+                    self.report.warning(file, at, message).help =
+                        did_you_mean(&key.text, "the folders are", known);
                 }
                 let read = self.tenant(&key.text, value, tenants.quota, &mut taken);
                 tenants.named.insert(key.text.clone(), read);

@@ -173,7 +173,7 @@ impl LiveAdaptor {
         let refusals = hooks.refusals();
         let seen = &outside.variables;
         let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks, seen);
-        state.collections = collections.clone();
+        state.collections = collections.clone().noting(refusals.clone());
         let mut store = store(engine, state, |state| &mut state.limiter);
         let instance = pre.instantiate_async(&mut store).await?;
         Ok(LiveAdaptor {

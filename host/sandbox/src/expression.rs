@@ -115,7 +115,7 @@ impl step::Host for RuntimeImports {
             }
         };
         let answer = live.invoke(operation.clone(), arguments, state).await?;
-        let refused = live.refusals.take().map(|sentence| (DENIED, sentence));
+        let refused = live.refusals.take().map(|said| (said.code, said.sentence));
         let met = self.limiter.0.take_hit().map(|hit| (LIMIT, hit.sentence));
         let refused = met.or(refused);
         Ok(match answer {

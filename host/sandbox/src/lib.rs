@@ -44,7 +44,7 @@ mod step;
 
 pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
-pub use capabilities::http::{Egress, FetchError};
+pub use capabilities::http::{AuthorityError, Egress, FetchError, trust_also};
 pub use capabilities::log::{Level, Listener, LogLine};
 pub use code::{CodeError, CodeKey, KeyError, make_code_folder};
 pub use compile::{Shape, compile_guest};

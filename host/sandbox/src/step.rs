@@ -206,7 +206,10 @@ impl Sandbox {
             seals,
             variables: variables.into(),
         };
-        let collections = StepCollections(collections);
+        let collections = StepCollections {
+            keeper: collections,
+            refusals: Refusals::default(),
+        };
         let input = Job {
             bytecode: job.bytecode.clone(),
             operations: operations(&job),
@@ -217,22 +220,27 @@ impl Sandbox {
                 let (mut store, refusals) =
                     package.store(&self.engine, Arc::clone(&meter), log, outside, collections);
                 let answer = call_run(&package.runtime, &mut store, &input).await;
-                let refused = refused_package(&answer, &refusals, &meter);
-                (answer, refused)
+                let kind = refused(&answer, &refusals);
+                (answer, kind)
             }
             operations => {
                 let wants = job
                     .adaptor
                     .as_deref()
                     .is_some_and(Adaptor::wants_collections);
-                let its = StepCollections(collections.0.clone().filter(|_| wants));
+                let its = StepCollections {
+                    keeper: collections.keeper.clone().filter(|_| wants),
+                    refusals: Refusals::default(),
+                };
                 let slot = operations.map(|code| self.slot(code, outside, &its));
                 let mut imports = RuntimeImports::new(Arc::clone(&meter), log, slot.flatten());
+                let refusals = collections.refusals.clone();
                 imports.collections = collections;
                 let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
                 let answer = call_run(&self.runtime, &mut store, &input).await;
-                let refused = refused_operation(&answer, store.data().refused.as_deref());
-                (answer, refused)
+                let kind = refused_operation(&answer, store.data().refused.as_deref());
+                let kind = kind.or_else(|| refused(&answer, &refusals));
+                (answer, kind)
             }
         };
         match answer.map_err(|error| guest_failure(&error, &meter))? {
@@ -292,18 +300,17 @@ fn refused_operation(answer: &Answer, refused: Option<&str>) -> Option<FailureKi
     }
 }
 
-/// The same through a package, which may put its own words around the host's, and its own code in the place of it.
-fn refused_package(answer: &Answer, refusals: &Refusals, meter: &Meter) -> Option<FailureKind> {
+/// The same by what was noted, for whoever puts words of its own around the host's, and a code of its own in the place of
+/// the host's: a package, and the operations on collections.
+fn refused(answer: &Answer, refusals: &Refusals) -> Option<FailureKind> {
     let Ok(Err(error)) = answer else {
         return None;
     };
-    let sentence = refusals.told_in(&error.message)?;
-    let by_limit = meter.hit().is_some_and(|hit| hit.sentence == sentence);
-    Some(if by_limit {
-        FailureKind::Limit
-    } else {
-        FailureKind::Denied
-    })
+    match refusals.told_in(&error.message)?.code {
+        LIMIT => Some(FailureKind::Limit),
+        DENIED => Some(FailureKind::Denied),
+        _ => None,
+    }
 }
 
 fn operations(job: &CompiledJob) -> Vec<Operation> {

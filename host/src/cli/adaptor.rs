@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use fonio_project::{AdaptorName, Project};
+use fonio_project::{AdaptorName, Project, in_a_line};
 use fonio_sandbox::{Adaptor, Sandbox};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::author::AuthorCommand;
 use super::import::ImportPackage;
 use super::inspect::Inspect;
 use super::lock::LockFiles;
-use super::output::println;
+use super::output::{println, tell};
 use super::{Exit, Failure, paint, sandbox};
 use crate::adaptors::{Adaptors, LoadedAdaptor, wasm_files};
 use crate::trust::Trust;
@@ -86,7 +86,7 @@ impl List {
         } else {
             table(&rows);
             if !wasm_files(&self.dir).is_empty() {
-                println!("\n{}", trust.in_words());
+                tell!("\n{}", trust.in_words());
             }
             meanings(&names);
         }
@@ -137,22 +137,24 @@ fn meaning(name: &AdaptorName, adaptors: &Adaptors) -> Value {
 }
 
 fn table(rows: &[Value]) {
-    println!(
+    tell!(
         "{:<14} {:<9} {:<9} {:<28} FROM",
-        "NAME", "VERSION", "KIND", "ANSWERS TO"
+        "NAME",
+        "VERSION",
+        "KIND",
+        "ANSWERS TO"
     );
-    println!(
+    tell!(
         "{:<14} {:<9} {:<9} {:<28} built in (every job has its operations)",
-        "common", "", "built in", "@openfn/language-common"
+        "common",
+        "",
+        "built in",
+        "@openfn/language-common"
     );
     for row in rows {
-        let answers: Vec<&str> = row["answers_to"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        println!(
+        let answers = row["answers_to"].as_array().into_iter().flatten();
+        let answers: Vec<String> = answers.filter_map(Value::as_str).map(in_a_line).collect();
+        tell!(
             "{:<14} {:<9} {:<9} {:<28} {}",
             text(row, "name"),
             text(row, "version"),
@@ -167,26 +169,30 @@ fn meanings(names: &[Value]) {
     if names.is_empty() {
         return;
     }
-    println!("\n{:<36} {:<34} WHY", "JOBS NAME", "THEY GET");
+    tell!("\n{:<36} {:<34} WHY", "JOBS NAME", "THEY GET");
     for name in names {
         let (gets, why) = match name["error"].as_str() {
-            None => (text(name, "from"), text(name, "why").to_owned()),
-            Some(error) => ("nothing", format!("{error}; {}", text(name, "help"))),
+            None => (text(name, "from"), text(name, "why")),
+            Some(error) => (
+                "nothing".to_owned(),
+                format!("{error}; {}", text(name, "help")),
+            ),
         };
         let row = format!("{:<36} {gets:<34} ", text(name, "name"));
         if row.chars().count() + why.chars().count() <= WIDTH {
-            println!("{row}{why}");
+            tell!("{row}{why}");
         } else {
             // One clause a line, so that a command stays in one piece.
-            println!("{}", row.trim_end());
+            tell!("{}", row.trim_end());
             why.split("; ")
-                .for_each(|clause| println!("{}", paint::wrapped(clause, 4, WIDTH)));
+                .for_each(|clause| tell!("{}", paint::wrapped(clause, 4, WIDTH)));
         }
     }
 }
 
-pub(super) fn text<'v>(value: &'v Value, key: &str) -> &'v str {
-    value[key].as_str().unwrap_or_default()
+/// In one line, as it stands in a row of a table.
+pub(super) fn text(value: &Value, key: &str) -> String {
+    in_a_line(value[key].as_str().unwrap_or_default())
 }
 
 /// Reads and loads one file.

@@ -24,6 +24,9 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
+        if let Some(tenant) = &self.tenant {
+            self.data.warn_of_unknown(tenant);
+        }
         let access = self.data.open_existing()?;
         let mut entries = access
             .audit(self.limit, None, self.tenant.as_deref())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::output::println;
+use super::output::tell;
 use super::sandbox::tools;
 use super::{Exit, Failure, adaptor, lock, paint, run, sandbox};
 use crate::author::{self, AuthorError, Case, Language, Name, Source, Trial};
@@ -95,7 +95,7 @@ impl New {
             "Created",
             &format!("{}: its README.md says what is what", dir.display()),
         );
-        println!("cd {name}\nfonio adaptor test\nfonio adaptor build");
+        tell!("cd {name}\nfonio adaptor test\nfonio adaptor build");
         Ok(Exit::Success)
     }
 }
@@ -109,7 +109,7 @@ impl Build {
             lock::keep(&output, &sandbox::start().await?, false).await?;
         }
         let mib = bytes as f64 / f64::from(1 << 20);
-        println!("{}: {mib:.1} MiB", output.display());
+        tell!("{}: {mib:.1} MiB", output.display());
         Ok(Exit::Success)
     }
 }
@@ -141,12 +141,12 @@ impl Test {
                 .zip(&trials)
                 .map(|(case, trial)| as_json(case, trial))
                 .collect();
-            println!(
+            tell!(
                 "{}",
                 json!({ "passed": passed, "failed": failed, "cases": cases })
             );
         } else {
-            println!("{passed} passed, {failed} failed");
+            tell!("{passed} passed, {failed} failed");
         }
         Ok(if failed == 0 {
             Exit::Success
@@ -169,16 +169,16 @@ async fn built(dir: &Path) -> Result<PathBuf, Failure> {
 fn show(case: &Case, trial: &Trial, dir: &Path) {
     let took = trial.took.as_millis();
     if trial.differences.is_empty() {
-        println!("ok    {} ({took} ms)", case.name);
+        tell!("ok    {} ({took} ms)", case.name);
         return;
     }
     let file = case.path.strip_prefix(dir).unwrap_or(&case.path);
-    println!("FAIL  {} ({})", case.name, file.display());
+    tell!("FAIL  {} ({})", case.name, file.display());
     for difference in &trial.differences {
-        println!("      {}", difference.to_string().replace('\n', "\n      "));
+        tell!("      {}", difference.to_string().replace('\n', "\n      "));
     }
     for line in &trial.log {
-        println!("      log {:>5} {}", line.level.as_str(), line.message);
+        tell!("      log {:>5} {}", line.level.as_str(), line.message);
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use fonio_project::AdaptorName;
 use fonio_sandbox::Sandbox;
 
-use super::output::println;
+use super::output::tell;
 use super::sandbox::tools;
 use super::{Exit, Failure, lock, paint};
 use crate::bring::takes_adaptors;
@@ -124,7 +124,7 @@ fn summary(file: &Path, imported: &Imported, started: Instant) {
         .filter(|operation| !operation.docs.is_empty())
         .map(|operation| operation.name.as_str())
         .collect();
-    println!(
+    tell!(
         "{} {} ({}), {}: {}",
         description.name,
         description.version,
@@ -132,7 +132,7 @@ fn summary(file: &Path, imported: &Imported, started: Instant) {
         paint::count(description.operations.len(), "function"),
         names.join(", ")
     );
-    println!(
+    tell!(
         "{}: {:.1} MiB, of {} KB of JavaScript, in {:.1} s",
         file.display(),
         imported.wasm.len() as f64 / f64::from(1 << 20),
@@ -143,7 +143,7 @@ fn summary(file: &Path, imported: &Imported, started: Instant) {
 
 fn failure(error: ImportError) -> Failure {
     let exit = match error {
-        ImportError::Tool(_) | ImportError::File { .. } => Exit::Failed,
+        ImportError::Tool(_) | ImportError::NoNpm | ImportError::File { .. } => Exit::Failed,
         ImportError::NotThere(_) | ImportError::Refused { .. } | ImportError::Load { .. } => {
             Exit::NotLoaded
         }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use fonio_project::{AdaptorName, COMMON_OPERATIONS};
+use fonio_project::{AdaptorName, COMMON_OPERATIONS, in_a_line};
 use fonio_sandbox::{Adaptor, Operation, Sandbox};
 use serde_json::json;
 
 use super::adaptor::{load, text};
 use super::named::{self, is_wasm};
-use super::output::println;
+use super::output::{println, tell};
 use super::{Exit, Failure};
 use crate::wants::{capability, wants};
 
@@ -84,28 +84,33 @@ fn common(as_json: bool) {
             json!({ "name": "common", "operations": COMMON_OPERATIONS })
         );
     } else {
-        println!("common: built in; every job has its operations\n\noperations");
+        tell!("common: built in; every job has its operations\n\noperations");
         for operation in COMMON_OPERATIONS {
-            println!("  {operation}");
+            tell!("  {operation}");
         }
     }
 }
 
 fn show(adaptor: &Adaptor) {
     let description = adaptor.description();
-    println!(
+    tell!(
         "{} {}\n{}\n",
-        description.name, description.version, description.docs
+        in_a_line(&description.name),
+        in_a_line(&description.version),
+        description.docs
     );
     if let Some(contents) = adaptor.contents() {
-        println!("an npm package, imported by {}", contents.made_by);
-        println!("licence     {}", contents.licence);
+        tell!("an npm package, imported by {}", contents.made_by);
+        tell!("licence     {}", in_a_line(&contents.licence));
     }
-    println!("answers to  {}", description.answers_to.join(", "));
-    println!("wants       {}\n", wants(adaptor).join(", "));
-    println!("operations");
+    tell!(
+        "answers to  {}",
+        in_a_line(&description.answers_to.join(", "))
+    );
+    tell!("wants       {}\n", in_a_line(&wants(adaptor).join(", ")));
+    tell!("operations");
     description.operations.iter().for_each(show_operation);
-    println!("\ncredential");
+    tell!("\ncredential");
     let fields = description.credential_schema["properties"].as_object();
     for (name, field) in fields.into_iter().flatten() {
         let secret = if field["writeOnly"] == true {
@@ -113,12 +118,16 @@ fn show(adaptor: &Adaptor) {
         } else {
             ""
         };
-        println!("  {name}{secret}  {}", text(field, "description"));
+        tell!(
+            "  {}{secret}  {}",
+            in_a_line(name),
+            text(field, "description")
+        );
     }
-    println!("\nimports");
+    tell!("\nimports");
     for (capability, imports) in capabilities(adaptor) {
-        println!("  {capability}");
-        imports.iter().for_each(|import| println!("    {import}"));
+        tell!("  {capability}");
+        imports.iter().for_each(|import| tell!("    {import}"));
     }
 }
 
@@ -128,8 +137,9 @@ fn show_operation(operation: &Operation) {
         format!("{}{mark}", parameter.name)
     });
     let parameters: Vec<String> = parameters.collect();
-    println!("  {}({})", operation.name, parameters.join(", "));
+    let call = format!("{}({})", operation.name, parameters.join(", "));
+    tell!("  {}", in_a_line(&call));
     if let Some(line) = operation.docs.lines().next() {
-        println!("      {line}");
+        tell!("      {line}");
     }
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fonio_project::in_a_line;
 use fonio_sandbox::Sandbox;
 
-use super::output::println;
+use super::output::tell;
 use super::{Exit, Failure, paint};
 use crate::adaptors::{Adaptors, digest};
 use crate::trust::Trust;
@@ -38,28 +39,28 @@ impl LockFiles {
             show(&change);
         }
         let files = paint::count(lock.len(), "adaptor");
-        println!("{}: {files}", dir.join(LOCK_FILE).display());
+        tell!("{}: {files}", dir.join(LOCK_FILE).display());
         Ok(Exit::Success)
     }
 }
 
 fn show(change: &Change) {
     match change {
-        Change::Added(new) => println!(
+        Change::Added(new) => tell!(
             "added    {} ({} {}, sha256 {}…)",
             new.file,
-            new.name,
-            new.version,
+            in_a_line(&new.name),
+            in_a_line(&new.version),
             short(&new.sha256)
         ),
-        Change::Changed(new, old) => println!(
+        Change::Changed(new, old) => tell!(
             "changed  {} ({} {}, sha256 {old}… is now {}…)",
             new.file,
-            new.name,
-            new.version,
+            in_a_line(&new.name),
+            in_a_line(&new.version),
             short(&new.sha256)
         ),
-        Change::Removed(file) => println!("removed  {file}"),
+        Change::Removed(file) => tell!("removed  {file}"),
     }
 }
 

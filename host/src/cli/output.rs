@@ -21,7 +21,15 @@ pub(crate) fn write(text: Arguments<'_>) {
     }
 }
 
-/// As `std::println`, by [`write`].
+/// For a person: what names and texts of files have in them that could steer a terminal is shown, and not sent.
+macro_rules! tell {
+    ($($text:tt)*) => {
+        $crate::cli::output::write(format_args!("{}\n", fonio_project::printable(&format!($($text)*))))
+    };
+}
+pub(crate) use tell;
+
+/// As `std::println`, by [`write`]: for programs, byte by byte as it is.
 macro_rules! println {
     ($($text:tt)*) => { $crate::cli::output::write(format_args!("{}\n", format_args!($($text)*))) };
 }

@@ -73,7 +73,7 @@ pub(crate) fn problem(problem: &Problem) {
 
 /// What a person may want to know, though nothing is wrong.
 pub(crate) fn note(said: &str) {
-    eprintln!("{GREEN}note{GREEN:#}: {said}");
+    eprintln!("{GREEN}note{GREEN:#}: {}", printable(said));
 }
 
 /// Words in lines of at most `width` characters, each behind `indent` spaces.

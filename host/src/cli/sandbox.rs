@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fonio_sandbox::{CodeKey, Sandbox, SandboxOptions, make_code_folder};
+use fonio_sandbox::{CodeKey, Sandbox, SandboxOptions, make_code_folder, trust_also};
 
 use super::Failure;
 
@@ -19,8 +19,10 @@ pub(crate) async fn start_with(options: SandboxOptions) -> Result<Sandbox, Failu
     Sandbox::start(options).await.map_err(Failure::failed)
 }
 
-/// Makes the folder for compiled code, reads the key by which that code is known, and finds the program that compiles.
+/// Makes the folder for compiled code, reads the key by which that code is known, and finds the program that compiles. And
+/// takes in, while every file is within reach, whom the operator trusts.
 pub(crate) fn options() -> Result<SandboxOptions, Failure> {
+    trust_the_operators()?;
     let code_cache = code_cache()?;
     make_code_folder(&code_cache).map_err(Failure::failed)?;
     Ok(SandboxOptions {
@@ -29,6 +31,21 @@ pub(crate) fn options() -> Result<SandboxOptions, Failure> {
         compiler: this_program()?,
         steps: STEPS,
     })
+}
+
+/// A PEM file of authorities whose certificates this host takes, besides those of Mozilla's: an organisation's own. The
+/// operator's to say and not a project's, whose files may come from anybody.
+const AUTHORITIES: &str = "FONIO_CA_FILE";
+
+fn trust_the_operators() -> Result<(), Failure> {
+    let Some(file) = variable(AUTHORITIES) else {
+        return Ok(());
+    };
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::usage(format!("{AUTHORITIES} names {}: {error}", file.display()))
+    };
+    let pem = std::fs::read(&file).map_err(|error| wrong(&error))?;
+    trust_also(&pem).map_err(|error| wrong(&error))
 }
 
 /// On Linux what is running now, also after an update has put another in its place: only that one makes code that fits.

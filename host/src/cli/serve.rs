@@ -427,6 +427,7 @@ fn announce(host: &Host, entrance: &Entrance) -> Result<(), Failure> {
         doors::announce_closed(entrance, host, &live.project);
     }
     paint::event("page", &format!("{url}/"));
+    reload::report_why_not_ready(host);
     Ok(())
 }
 
@@ -443,6 +444,9 @@ fn announce_tenants(sites: &Sites, entrance: &Entrance) -> Result<(), Failure> {
         paint::event("tenants", "none yet; each folder that appears becomes one");
     }
     paint::event("page", &format!("{url}/"));
+    tenants
+        .iter()
+        .for_each(|(_, host)| reload::report_why_not_ready(host));
     Ok(())
 }
 

@@ -83,6 +83,7 @@ impl New {
             (true, Role::Viewer) => [Scope::Read].into_iter().collect(),
             (true, Role::Editor | Role::Admin) => Scopes::all(),
         };
+        self.data.warn_of_unknown(&self.tenant.to_string());
         let new = NewToken {
             name: &self.name,
             role: self.role,

@@ -102,6 +102,7 @@ impl UserCommand {
 
 impl Add {
     fn execute(self) -> Result<Exit, Failure> {
+        self.data.warn_of_unknown(&self.place.tenant.to_string());
         let access = self.data.open()?;
         let password = ask::new_password()?;
         let Place { role, tenant } = self.place;
@@ -145,6 +146,7 @@ impl List {
 
 impl SetRole {
     fn execute(self) -> Result<Exit, Failure> {
+        self.data.warn_of_unknown(&self.place.tenant.to_string());
         let access = self.data.open_existing()?;
         let Place { role, tenant } = self.place;
         let role = (!self.take).then_some(role);

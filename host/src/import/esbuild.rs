@@ -59,13 +59,37 @@ async fn install(folder: &Path) -> Result<(), ImportError> {
         ".",
         &package,
     ];
-    let output = npm::run(folder, &arguments.map(AsRef::as_ref)).await?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let why = match npm::run(folder, &arguments.map(AsRef::as_ref)).await {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said: String = said.trim().chars().take(2000).collect();
+            format!("npm could not install it: {said}")
+        }
+        Err(ImportError::NoNpm) => "nor is npm, which would fetch it".to_owned(),
+        Err(error) => return Err(error),
+    };
     Err(ImportError::Tool(format!(
-        "npm could not install esbuild {VERSION}, which bundles packages: {}\nName one with FONIO_ESBUILD, or put it on the path",
-        said.trim().chars().take(2000).collect::<String>()
+        "esbuild, which bundles packages, is not on this machine; {why}\n{}",
+        by_hand()
     )))
+}
+
+/// It is one file, in a package of its own for each kind of machine.
+fn by_hand() -> String {
+    let system = match env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let processor = match env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let package = format!("{system}-{processor}");
+    format!(
+        "  = put it on the path, or name it with FONIO_ESBUILD; on a machine that has npm and reaches its registry:\n      \
+         npm pack @esbuild/{package}@{VERSION}\n      \
+         tar xzf esbuild-{package}-{VERSION}.tgz package/bin/esbuild"
+    )
 }

@@ -56,6 +56,11 @@ pub enum ImportError {
     /// A program that is needed is not there, or failed.
     #[error("{0}")]
     Tool(String),
+    /// There is no npm, which gets packages, and esbuild where that is missing.
+    #[error(
+        "npm is not on this machine. Install Node.js, which brings it (only importing needs it, running does not)"
+    )]
+    NoNpm,
     /// The package is not there, or not what was asked for.
     #[error("{0}")]
     NotThere(String),

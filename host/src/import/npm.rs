@@ -144,7 +144,11 @@ async fn install(
             what,
         ],
     )
-    .await?;
+    .await
+    .map_err(|error| match error {
+        ImportError::NoNpm => ImportError::Tool(format!("{error}{}", trouble::by_hand(name))),
+        error => error,
+    })?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(trouble::explain(name, &said, folder).await);
@@ -174,10 +178,8 @@ pub(super) async fn run(folder: &Path, arguments: &[&OsStr]) -> Result<Output, I
             "npm was not done after {minutes} minutes; try again"
         ))
     })?;
-    output.map_err(|error| {
-        ImportError::Tool(match error.kind() {
-            ErrorKind::NotFound => "npm is not on this machine. Install Node.js, which brings it (only importing needs it, running does not), or give --from a folder in which `npm install` was run".to_owned(),
-            _ => format!("npm does not start: {error}"),
-        })
+    output.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ImportError::NoNpm,
+        _ => ImportError::Tool(format!("npm does not start: {error}")),
     })
 }

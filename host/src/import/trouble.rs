@@ -24,11 +24,12 @@ pub(super) async fn explain(name: &AdaptorName, said: &str, folder: &Path) -> Im
     }
 }
 
-/// The lines that npm wrote about the error itself.
+/// The lines that npm wrote about the error itself; before version 10 it began them otherwise.
 fn lines<'s>(said: &'s str, start: &'s str) -> impl Iterator<Item = &'s str> {
-    let lines = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("npm error "));
+    let lines = said.lines().filter_map(|line| {
+        line.strip_prefix("npm error ")
+            .or_else(|| line.strip_prefix("npm ERR! "))
+    });
     lines.filter_map(move |line| line.trim().strip_prefix(start))
 }
 
@@ -94,11 +95,22 @@ fn not_there(name: &AdaptorName, missing: &str) -> String {
     )
 }
 
+/// What to type where packages can be had, and then here. Not `npm pack`, whose tarball has nothing of what the package needs.
+pub(super) fn by_hand(name: &AdaptorName) -> String {
+    format!(
+        "\n  = on a machine that has npm and reaches its registry, in an empty folder:\n      \
+         npm install --ignore-scripts {name}\n    and here, with that folder:\n      \
+         fonio adaptor import {} --from FOLDER/node_modules/{}",
+        name.name, name.name
+    )
+}
+
 fn otherwise(name: &AdaptorName, said: &str) -> ImportError {
     match code(said) {
         code @ ("ENOTFOUND" | "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT" | "EAI_AGAIN") => {
             ImportError::Tool(format!(
-                "npm does not reach its registry ({code}). Fetch the package elsewhere (`npm pack {name}`, or a folder in which `npm install {name}` was run) and give it with --from"
+                "npm does not reach its registry ({code}){}",
+                by_hand(name)
             ))
         }
         _ => ImportError::Tool(format!(
@@ -123,6 +135,10 @@ mod tests {
                 "npm error code E404\nnpm error 404 Not Found - GET x\nnpm error 404\nnpm error 404  The requested resource '@acme/x@*' could not be found\n",
                 Some("@acme/x@*"),
             ),
+            (
+                "npm ERR! code E404\nnpm ERR! 404  '@acme/x@*' is not in this registry.\n",
+                Some("@acme/x@*"),
+            ),
             ("npm error code ENOTFOUND\n", None),
         ] {
             assert_eq!(missing(said), expected, "{said}");
@@ -133,7 +149,10 @@ mod tests {
     fn what_is_not_about_a_package_is_told_as_npm_tells_it() {
         let name = "http@9.9.9".parse().expect("a name");
         let said = |text: &str| otherwise(&name, text).to_string();
-        assert!(said("npm error code ENOTFOUND\n").contains("give it with --from"));
+        assert!(
+            said("npm error code ENOTFOUND\n")
+                .contains("--from FOLDER/node_modules/@openfn/language-http")
+        );
         assert!(said("something else").contains("something else"));
     }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Problem, TENANTS_FILE, Tenants, check_tenant_name, load_tenants};
+use fonio_project::{
+    Problem, TENANTS_FILE, Tenants, check_tenant_name, load_tenants, tenant_folders,
+};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
@@ -100,13 +102,17 @@ impl Folder {
     }
 
     fn complain(&self, said: &mut BTreeSet<String>, consequence: &str, problems: &[Problem]) {
+        let mut new = false;
         for problem in problems {
             let line = problem.to_string();
             if !self.said.contains(&line) {
                 paint::problem(problem);
-                paint::event("not reloaded", consequence);
+                new = true;
             }
             said.insert(line);
+        }
+        if new {
+            paint::event("not reloaded", consequence);
         }
     }
 
@@ -119,20 +125,14 @@ impl Folder {
 
     /// The folders that can be tenants.
     fn names(&self, said: &mut BTreeSet<String>) -> Vec<String> {
-        let entries = match std::fs::read_dir(&self.dir) {
-            Ok(entries) => entries,
+        let mut names = match tenant_folders(&self.dir) {
+            Ok(names) => names,
             Err(error) => {
                 self.say_once(said, format!("{}: {error}", self.dir.display()));
                 // A folder that cannot be read now has what it had.
                 return self.running.keys().cloned().collect();
             }
         };
-        let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-        let mut names: Vec<String> = folders
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| !name.starts_with('.'))
-            .collect();
-        names.sort();
         names.retain(|name| {
             check_tenant_name(name)
                 .inspect_err(|why| self.say_once(said, why.clone()))

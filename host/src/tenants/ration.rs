@@ -9,6 +9,8 @@ use fonio_project::{Quota, QuotaInfo};
 use tokio::sync::Notify;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// Whether there is room again: what is deleted tells nobody.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// An hour is twelve windows of five minutes: what was used is forgotten a window at a time.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
 const WINDOWS: usize = 12;
@@ -110,14 +112,21 @@ impl Ration {
         self.quota.load().as_deref().copied()
     }
 
-    /// How many steps may begin now, at least one, while `running` do; nothing while as many run as may.
+    /// How many steps may begin now, at least one, while `running` do and `stored` bytes are kept; nothing while as many
+    /// run as may.
     ///
     /// # Errors
     /// What is used up and when to ask again.
-    pub fn allows(&self, running: usize, now: Instant) -> Result<usize, Exhausted> {
+    pub fn allows(&self, running: usize, stored: u64, now: Instant) -> Result<usize, Exhausted> {
         let Some(quota) = self.quota() else {
             return Ok(usize::MAX);
         };
+        if stored >= quota.stored_bytes {
+            return Err(Exhausted {
+                said: exhausted("stored", &quota, &format!("{} bytes are stored", stored)),
+                wait: LOOK_AGAIN,
+            });
+        }
         let mut used = self.used();
         used.turn(now);
         let hour: Duration = used.windows.iter().sum();
@@ -244,29 +253,29 @@ mod tests {
     #[test]
     fn no_more_begin_than_may_run_at_once() {
         let (ration, now) = (Ration::of(quota()), Instant::now());
-        assert_eq!(ration.allows(0, now), Ok(3));
-        assert_eq!(ration.allows(2, now), Ok(1));
-        assert_eq!(ration.allows(3, now), Ok(0));
-        assert_eq!(Ration::unlimited().allows(1000, now), Ok(usize::MAX));
+        assert_eq!(ration.allows(0, 0, now), Ok(3));
+        assert_eq!(ration.allows(2, 0, now), Ok(1));
+        assert_eq!(ration.allows(3, 0, now), Ok(0));
+        assert_eq!(Ration::unlimited().allows(1000, 0, now), Ok(usize::MAX));
     }
 
     #[test]
     fn a_minutes_steps_come_back_one_by_one() {
         let (ration, now) = (Ration::of(quota()), Instant::now());
         ration.began(60);
-        let exhausted = ration.allows(0, now).expect_err("a minute's are used");
+        let exhausted = ration.allows(0, 0, now).expect_err("a minute's are used");
         assert_eq!(
             exhausted.said,
             "the tenant's quota `runs_per_minute` (in tenants.toml) is 60, and as many began"
         );
         assert!(exhausted.wait <= Duration::from_secs(1));
         let later = now + Duration::from_secs(1) + Duration::from_millis(1);
-        assert_eq!(ration.allows(0, later), Ok(1));
+        assert_eq!(ration.allows(0, 0, later), Ok(1));
         let much_later = now + 60 * MINUTE;
-        assert_eq!(ration.allows(0, much_later), Ok(3));
+        assert_eq!(ration.allows(0, 0, much_later), Ok(3));
         ration.began(59);
         assert_eq!(
-            ration.allows(0, much_later),
+            ration.allows(0, 0, much_later),
             Ok(1),
             "a pause gives no more than a minute's"
         );
@@ -278,17 +287,19 @@ mod tests {
         let at = |minutes| now + minutes * MINUTE;
         ration.computed(Duration::from_secs(6), now);
         ration.computed(Duration::from_secs(5), at(30));
-        let exhausted = ration.allows(0, at(30)).expect_err("eleven of ten seconds");
+        let exhausted = ration
+            .allows(0, 0, at(30))
+            .expect_err("eleven of ten seconds");
         assert_eq!(
             exhausted.said,
             "the tenant's quota `cpu_per_hour` (in tenants.toml) is 10s, and 11.0 s were used"
         );
         assert!(
-            ration.allows(0, at(50)).is_err(),
+            ration.allows(0, 0, at(50)).is_err(),
             "nothing of it is an hour ago"
         );
-        assert_eq!(ration.allows(0, at(65)), Ok(3), "the first six are");
-        assert_eq!(ration.allows(0, at(1000)), Ok(3));
+        assert_eq!(ration.allows(0, 0, at(65)), Ok(3), "the first six are");
+        assert_eq!(ration.allows(0, 0, at(1000)), Ok(3));
     }
 
     #[test]
@@ -304,7 +315,7 @@ mod tests {
     fn what_is_used_up_is_said_once_a_minute() {
         let (ration, now) = (Ration::of(quota()), Instant::now());
         ration.began(60);
-        let exhausted = ration.allows(0, now).expect_err("a minute's are used");
+        let exhausted = ration.allows(0, 0, now).expect_err("a minute's are used");
         let mut said = Vec::new();
         for seconds in [0, 1, 59, 60, 61] {
             let now = now + Duration::from_secs(seconds);
@@ -332,6 +343,6 @@ mod tests {
             runs_at_once: 1,
             ..quota()
         });
-        assert_eq!(ration.allows(0, Instant::now()), Ok(1));
+        assert_eq!(ration.allows(0, 0, Instant::now()), Ok(1));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use crate::hosts;
 use crate::ids::StepId;
 use crate::model::{ClaimedStep, RunStatus, StepInput, now_ms};
 use crate::queue::Queue;
@@ -59,11 +60,21 @@ impl Claim {
     /// Hosts that share a table see each other's claims in it.
     fn from_table(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
         let (host, look) = (self.queue.host(), self.queue.look());
+        if self.queue.is_doubtful() {
+            hosts::release_unknown(db, host, |step| self.queue.has_claimed(step))?;
+            self.queue.is_certain();
+        }
         db.begin()?;
-        let claimed = mark_claimed(db, host, max);
+        let claimed = mark_claimed(db, host, max).and_then(|steps| {
+            let committed = db.commit();
+            if committed.is_err() {
+                // It may have come through all the same.
+                self.queue.doubt();
+            }
+            committed.map(|()| steps)
+        });
         match claimed {
             Ok(steps) => {
-                db.commit()?;
                 self.queue.took(&look, &steps, steps.len() < max);
                 self.taken = steps;
             }

@@ -70,7 +70,7 @@ pub(crate) fn take_over(db: &mut Db) -> Result<u64, SqlError> {
 /// Steps that wait; of more than `enough`, that many.
 pub(crate) fn count_waiting(db: &mut Db, enough: u64) -> Result<u64, SqlError> {
     db.query_one(
-        "SELECT count(*) FROM (SELECT 1 FROM queue WHERE host IS NULL LIMIT $1) AS some",
+        "SELECT count(*) FROM (SELECT 1 FROM queue WHERE host IS NULL LIMIT $1) AS enough",
         values![i64::try_from(enough).unwrap_or(i64::MAX)],
         |row| row.get(0),
     )
@@ -85,6 +85,21 @@ pub(crate) fn release(db: &mut Db, host: i64, steps: &[StepId]) -> Result<(), Sq
         )?;
     }
     Ok(())
+}
+
+/// Puts back what is marked as this host's and is not in `known`: claims whose answer was lost with a connection.
+pub(crate) fn release_unknown(
+    db: &mut Db,
+    host: i64,
+    known: impl Fn(StepId) -> bool,
+) -> Result<(), SqlError> {
+    let claimed: Vec<StepId> = db.query(
+        "SELECT step FROM queue WHERE host = $1",
+        values![host],
+        |row| row.get(0),
+    )?;
+    let unknown: Vec<StepId> = claimed.into_iter().filter(|step| !known(*step)).collect();
+    release(db, host, &unknown)
 }
 
 /// Leaves in good order: what it has claimed still waits again at once.

@@ -28,25 +28,19 @@ pub(crate) struct Pulse {
     pub(crate) queue: Arc<Queue>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) closed: Arc<AtomicBool>,
+    /// So that an outage is told once, and its end.
+    pub(crate) failing: bool,
 }
 
 impl Pulse {
     /// Works until the store is closed.
     pub(crate) fn run(mut self) {
-        let mut reachable = true;
         while !self.closed.load(Ordering::Acquire) {
-            match self.listen_and_beat() {
-                Ok(()) => {}
-                Err(error) => {
-                    if std::mem::replace(&mut reachable, false) {
-                        tracing::error!(%error, "the database is out of reach; nothing is claimed until it is back");
-                    }
-                    std::thread::sleep(RETRY);
-                    continue;
+            if let Err(error) = self.listen_and_beat() {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the database is out of reach; nothing is claimed until it is back");
                 }
-            }
-            if !std::mem::replace(&mut reachable, true) {
-                tracing::info!("the database is back");
+                std::thread::sleep(RETRY);
             }
         }
     }
@@ -66,6 +60,9 @@ impl Pulse {
             if Instant::now() >= beat_at {
                 beat_at = Instant::now() + self.lease / 3;
                 self.beat().map_err(failed)?;
+                if std::mem::replace(&mut self.failing, false) {
+                    tracing::warn!("the database is back");
+                }
             }
             let wait = LISTEN.min(beat_at.saturating_duration_since(Instant::now()));
             let news = heard(self.link.db()?, wait).map_err(failed)?;

@@ -8,7 +8,7 @@
 //! Hosts that share a database find claims in the table itself. Here is only whether it is worth looking.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -25,6 +25,8 @@ pub(crate) struct Queue {
     work: Notify,
     /// The host among those that share a database; 0 for a file.
     host: AtomicI64,
+    /// The table may have claims of this host that it does not know of: an answer was lost with its connection.
+    doubtful: AtomicBool,
 }
 
 struct State {
@@ -84,6 +86,7 @@ impl Queue {
             state: Mutex::new(state),
             work: Notify::new(),
             host: AtomicI64::new(host),
+            doubtful: AtomicBool::new(false),
         }
     }
 
@@ -97,6 +100,32 @@ impl Queue {
         let mut state = self.state();
         state.running.clear();
         self.host.store(host, Ordering::Release);
+    }
+
+    /// The next claim compares the table with what is known here.
+    pub(crate) fn doubt(&self) {
+        self.doubtful.store(true, Ordering::Release);
+        self.hear_of_work();
+    }
+
+    /// Whether the table is to be compared.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful.load(Ordering::Acquire)
+    }
+
+    /// It was compared.
+    pub(crate) fn is_certain(&self) {
+        self.doubtful.store(false, Ordering::Release);
+    }
+
+    /// Claims that could not be put back in the table: they are no longer known, so that the next claim does it.
+    pub(crate) fn forget(&self, steps: &[StepId]) {
+        let mut state = self.state();
+        for step in steps {
+            state.running.remove(step);
+        }
+        drop(state);
+        self.doubt();
     }
 
     /// Steps waiting to be claimed; where hosts share a table, as it was counted last.

@@ -104,7 +104,11 @@ impl Server {
             Some(tls) => self.config.connect(tls.clone()),
             None => self.config.connect(NoTls),
         };
-        let client = client.map_err(|error| self.failed("be reached", error))?;
+        // Whatever it is, a password or a cable: without a session there is no database.
+        let client = client.map_err(|error| StoreError::Unreachable {
+            database: self.name.clone(),
+            detail: SqlError::Postgres(error).to_string(),
+        })?;
         self.enter(client)
             .map_err(|error| self.failed("be opened", error))
     }

@@ -50,16 +50,18 @@ impl Settle {
         if !writing.queue.has_claimed(self.step) {
             return Err(not_claimed());
         }
-        let (run, open, leaves, steps): (RunId, i64, i64, u64) = writing
-            .db
-            .query_opt(
-                "SELECT r.id, r.open_steps, r.leaves, r.steps FROM queue q JOIN runs r ON r.id = q.run
-                 WHERE q.step = $1 AND coalesce(q.host, 0) = $2",
-                values![self.step, writing.host],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-            )?
-            // Settled a moment ago, in this very transaction; or another host has taken it over.
-            .ok_or_else(not_claimed)?;
+        let claimed: Option<(RunId, i64, i64, u64)> = writing.db.query_opt(
+            "SELECT r.id, r.open_steps, r.leaves, r.steps FROM queue q JOIN runs r ON r.id = q.run
+             WHERE q.step = $1 AND coalesce(q.host, 0) = $2",
+            values![self.step, writing.host],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
+        let Some((run, open, leaves, steps)) = claimed else {
+            // Settled a moment ago, in this very transaction or in one whose answer was lost; or another host has taken
+            // it over. However that may be, it is no longer this host's.
+            writing.effects.settled.push(self.step);
+            return Err(not_claimed());
+        };
         match &self.settlement.next {
             Next::Jobs(jobs) if steps + jobs.len() as u64 >= STEPS_PER_RUN_MAX => {
                 Err(Failure::Refused(StoreError::RunTooLong {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::accept::Accept;
-use crate::change::{Change, NO_LIMIT, Numbers};
+use crate::change::{Change, NO_LIMIT, Numbers, Room};
 use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::hosts;
@@ -86,6 +86,7 @@ struct Inner {
     recovered: u64,
     closed: Arc<AtomicBool>,
     stored_max: Arc<AtomicU64>,
+    stored: Arc<AtomicU64>,
 }
 
 /// What differs between a file and a database that is shared.
@@ -194,6 +195,7 @@ impl Store {
             queue,
             waiters: Arc::clone(&store.inner.waiters),
             closed: Arc::clone(&store.inner.closed),
+            failing: false,
         };
         let thread = spawn("fonio-pulse", server.name(), move || pulse.run())?;
         store.threads().push(thread);
@@ -201,13 +203,19 @@ impl Store {
     }
 
     fn over(
-        link: Link,
+        mut link: Link,
         lock: DirectoryLock,
         options: StoreOptions,
         parts: Parts,
     ) -> Result<Store, StoreError> {
         let waiters = Arc::new(Waiters::new());
-        let stored_max = Arc::new(AtomicU64::new(options.stored_max.unwrap_or(NO_LIMIT)));
+        let stored_max = options.stored_max.unwrap_or(NO_LIMIT);
+        let stored = link.db().map(|db| Room::of(db, stored_max))?;
+        let stored = stored
+            .map_err(|error| StoreError::of(link.place(), "take stock", &error))?
+            .stored;
+        let stored = Arc::new(AtomicU64::new(stored));
+        let stored_max = Arc::new(AtomicU64::new(stored_max));
         let place = link.place().to_owned();
         let writer = Writer {
             link,
@@ -215,6 +223,7 @@ impl Store {
             waiters: waiters.clone(),
             queue_max: options.queue_max,
             stored_max: Arc::clone(&stored_max),
+            stored: Arc::clone(&stored),
             numbers: parts.numbers,
             began: Began::default(),
             broken: None,
@@ -234,6 +243,7 @@ impl Store {
             recovered: parts.recovered,
             closed: Arc::new(AtomicBool::new(false)),
             stored_max,
+            stored,
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -244,6 +254,11 @@ impl Store {
     pub fn store_at_most(&self, bytes: Option<u64>) {
         let bytes = bytes.unwrap_or(NO_LIMIT);
         self.inner.stored_max.store(bytes, Ordering::Relaxed);
+    }
+
+    /// About how many bytes are stored, as of the last change; 0 while [`StoreOptions::stored_max`] is no limit.
+    pub fn stored(&self) -> u64 {
+        self.inner.stored.load(Ordering::Relaxed)
     }
 
     /// How many steps opening put back into the queue: a host was lost while it had them. A step that it had claimed

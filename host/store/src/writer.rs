@@ -92,6 +92,8 @@ pub(crate) struct Writer {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) queue_max: u64,
     pub(crate) stored_max: Arc<AtomicU64>,
+    /// About how much is stored, where there is a limit.
+    pub(crate) stored: Arc<AtomicU64>,
     pub(crate) numbers: Numbers,
     pub(crate) began: Began,
     /// Set when a sync failed: the system may have thrown away what it could not write, and a later sync would not tell.
@@ -307,12 +309,15 @@ impl Writer {
         })?;
         let host = self.queue.host();
         let applied = db.begin().and_then(|()| {
-            let stored_max = self.stored_max.load(Ordering::Relaxed);
+            let room = Room::of(db, self.stored_max.load(Ordering::Relaxed))?;
+            let adds: usize = group.iter().map(|change| change.weight()).sum();
+            let stored = room.stored.saturating_add(adds as u64);
+            self.stored.store(stored, Ordering::Relaxed);
             let mut writing = Writing {
                 host,
                 queue: &self.queue,
                 queue_max: self.queue_max,
-                room: Room::of(db, stored_max)?,
+                room,
                 numbers: &mut self.numbers,
                 effects,
                 db,
@@ -346,7 +351,10 @@ impl Writer {
         });
         match released {
             Ok(()) => steps.iter().for_each(|&step| self.queue.release(step)),
-            Err(error) => tracing::warn!(%error, "claimed steps could not be put back yet"),
+            Err(error) => {
+                tracing::warn!(%error, "claimed steps could not be put back yet");
+                self.queue.forget(steps);
+            }
         }
     }
 }

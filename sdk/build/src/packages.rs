@@ -119,7 +119,9 @@ pub fn install_rust(
 /// When there is no apt-get, or it has none.
 pub fn install_postgres(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::Result<()> {
     if machine.ask(&["apt-get", "--version"]).is_none() {
-        bail!("no PostgreSQL is on this machine; install version 15 or later, with its server programs");
+        bail!(
+            "no PostgreSQL is on this machine; install version 15 or later, with its server programs"
+        );
     }
     Apt::updated(machine, say)?.install(&["postgresql"], say)
 }

@@ -90,13 +90,19 @@ impl Server {
         let started = Instant::now();
         loop {
             let mut ask = Command::new(programs.join("pg_isready"));
-            let ask = ask.arg("-q").arg("-h").arg(&self.dir).args(["-U", "fonio", "-d", "postgres"]);
+            let ask = ask
+                .arg("-q")
+                .arg("-h")
+                .arg(&self.dir)
+                .args(["-U", "fonio", "-d", "postgres"]);
             if ask.status()?.success() {
                 return Ok(());
             }
             if started.elapsed() > START_WITHIN {
                 let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                return Err(io::Error::other(format!("PostgreSQL does not answer:\n{log}")));
+                return Err(io::Error::other(format!(
+                    "PostgreSQL does not answer:\n{log}"
+                )));
             }
             // A server has no other way to say that it is ready than to answer.
             std::thread::sleep(Duration::from_millis(50));

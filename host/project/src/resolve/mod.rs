@@ -1,5 +1,6 @@
 //! Drafts to the model: names looked up, expressions found; all problems at once.
 
+mod addresses;
 mod edges;
 mod expressions;
 mod jobs;
@@ -50,6 +51,7 @@ pub(crate) fn resolve(
     };
     let workflows = resolving.workflows(&draft.workflows);
     refuse_shared_keys(resolving.inputs, &workflows);
+    addresses::refuse_shared(resolving.inputs, &workflows);
     let (expressions, mut unfinished) = (resolving.expressions, resolving.unfinished);
     expressions.warn_of_unused(inputs, &draft.file);
     let Some(mut settings) = settings else {

@@ -39,7 +39,7 @@ fn workflow(id: usize) -> impl Strategy<Value = Value> {
     );
     (steps, 0..4_usize, any::<bool>()).prop_map(move |(steps, trigger, enabled)| {
         let names = &NAMES[..steps.len()];
-        let mut all = vec![trigger_step(trigger, enabled, names[0])];
+        let mut all = vec![trigger_step(id, trigger, enabled, names[0])];
         for (index, (code, labelled, condition, off)) in steps.iter().enumerate() {
             let mut next = Map::new();
             for (distance, to) in names.iter().enumerate().skip(index + 1).take(2) {
@@ -62,7 +62,7 @@ fn quoted(code: &str) -> &str {
     if code == "none" { "fn(s => s)\n" } else { code }
 }
 
-fn trigger_step(kind: usize, enabled: bool, first: &str) -> Value {
+fn trigger_step(of: usize, kind: usize, enabled: bool, first: &str) -> Value {
     let next = json!({first: true});
     match kind {
         0 => {
@@ -75,7 +75,7 @@ fn trigger_step(kind: usize, enabled: bool, first: &str) -> Value {
             json!({"id": "t", "type": "webhook", "enabled": enabled, "next": next, "fonio": {"criteria": {"a: b": [1, null, {"c": "😀"}]}}})
         }
         _ => {
-            json!({"id": "t", "type": "webhook", "enabled": enabled, "next": next, "openfn": {"uuid": "1"}, "webhook_response_config": {"error_code": 500}})
+            json!({"id": "t", "type": "webhook", "enabled": enabled, "next": next, "openfn": {"uuid": of.to_string()}, "webhook_response_config": {"error_code": 500}})
         }
     }
 }

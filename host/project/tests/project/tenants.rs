@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use fonio_project::{QUOTAS, Quota, Tenants, check_tenant_name, load_tenant, load_tenants};
 
+/// Beside a folder `clinic`.
 fn read(text: &str) -> (Option<Tenants>, Vec<String>) {
     let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir(dir.path().join("clinic")).expect("made");
     fs::write(dir.path().join("tenants.toml"), text).expect("written");
     let (tenants, problems) = load_tenants(dir.path());
     let problems = problems.iter().map(ToString::to_string).collect();
@@ -38,7 +40,20 @@ fn a_tenants_own_quota_stands_over_that_of_all_wherever_it_is_written() {
     assert_eq!(clinic.quota.cpu_per_hour, Duration::from_secs(600));
     assert_eq!(tenants.of("school").quota.runs_at_once, 5);
     assert_eq!(tenants.of("school").quota.stored_bytes, 2 << 30);
-    assert_eq!(tenants.named().collect::<Vec<_>>(), ["clinic"]);
+}
+
+#[test]
+fn a_tenant_whose_folder_is_not_there_is_a_warning_and_has_its_settings() {
+    let (tenants, problems) = read("[tenants.clinc]\nhostnames = [\"a\"]\n");
+    let problem = &problems[0];
+    for words in [
+        "no folder `clinc`",
+        "tenants.toml:1:10",
+        "did you mean `clinic`?",
+    ] {
+        assert!(problem.contains(words), "{problem}");
+    }
+    assert_eq!(tenants.expect("settings").of("clinc").hostnames, ["a"]);
 }
 
 #[test]

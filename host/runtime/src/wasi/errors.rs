@@ -6,7 +6,7 @@ use wasip2::io::error::Error as IoError;
 use super::exchange::Sent;
 use crate::outside::{Request, SendError};
 
-/// How the host marks its own sentence about a request that it refuses: `fonio DENIED: …` or `fonio LIMIT: …`.
+/// How the host marks its own sentence about a request that comes to nothing: `fonio DENIED: …`, `LIMIT` or `TIMEOUT`.
 const HOST_SAYS: &str = "fonio ";
 
 pub(super) fn unsendable(request: &Request, why: &str) -> SendError {

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::bindings::adaptor::fonio::collections::collections as wit;
+use crate::capabilities::http::step::{Refusals, Said};
 use crate::expression::RuntimeImports;
 use crate::guest::AdaptorState;
 
@@ -76,20 +77,38 @@ pub enum CollectionsError {
 
 /// A guest's way to the collections, if it has one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StepCollections(pub Option<Arc<dyn Collections>>);
+pub(crate) struct StepCollections {
+    pub keeper: Option<Arc<dyn Collections>>,
+    /// What was asked for and is not granted.
+    pub refusals: Refusals,
+}
 
 impl StepCollections {
+    /// With refusals noted among those of the guest's requests.
+    pub fn noting(self, refusals: Refusals) -> StepCollections {
+        StepCollections { refusals, ..self }
+    }
+
+    /// The error as a guest has it. That it was denied, the host remembers: it is no failure of the job's own.
+    fn told(&self, error: CollectionsError) -> wit::Error {
+        if let CollectionsError::Denied(sentence) = &error {
+            self.refusals.note(Said::denied(sentence.clone()));
+        }
+        error.into()
+    }
+
     fn keeper(&self, collection: &str) -> Result<&dyn Collections, wit::Error> {
         let none = || {
             wit::Error::UnknownCollection(format!(
                 "there is no collection {collection}: this step has none"
             ))
         };
-        self.0.as_deref().ok_or_else(none)
+        self.keeper.as_deref().ok_or_else(none)
     }
 
     async fn get(&self, collection: &str, key: &str) -> Result<Option<String>, wit::Error> {
-        Ok(self.keeper(collection)?.get(collection, key).await?)
+        let found = self.keeper(collection)?.get(collection, key).await;
+        found.map_err(|error| self.told(error))
     }
 
     async fn list(
@@ -102,7 +121,8 @@ impl StepCollections {
         let keeper = self.keeper(collection)?;
         let page = keeper
             .list(collection, query.into(), limit as usize, cursor)
-            .await?;
+            .await
+            .map_err(|error| self.told(error))?;
         let items = page
             .items
             .into_iter()
@@ -122,14 +142,14 @@ impl StepCollections {
             .into_iter()
             .map(|item| (item.key, item.value))
             .collect();
-        Ok(keeper.set(collection, items).await?)
+        let done = keeper.set(collection, items).await;
+        done.map_err(|error| self.told(error))
     }
 
     async fn remove(&self, collection: &str, query: wit::Query) -> Result<Vec<String>, wit::Error> {
-        Ok(self
-            .keeper(collection)?
-            .remove(collection, query.into())
-            .await?)
+        let keeper = self.keeper(collection)?;
+        let removed = keeper.remove(collection, query.into()).await;
+        removed.map_err(|error| self.told(error))
     }
 }
 

@@ -46,7 +46,7 @@ impl PackageCode {
             StepHttp::new(outside, Arc::clone(&meter), log.clone()).telling(Telling::InTheError);
         let refusals = hooks.refusals();
         let mut runtime = RuntimeImports::new(Arc::clone(&meter), log.clone(), None);
-        runtime.collections = collections;
+        runtime.collections = collections.noting(refusals.clone());
         let state = PackageState {
             runtime,
             adaptor: AdaptorState::new(meter, log, hooks, &[]),

@@ -11,6 +11,7 @@ use fonio_project::{
 use fonio_sandbox::{Vault, Weakness};
 use serde_json::Value;
 
+use crate::bring::word;
 use crate::live::Live;
 use crate::sealed::Held;
 
@@ -131,17 +132,25 @@ pub(super) fn notes(project: &Project) -> Vec<String> {
     };
     let empty: Vec<&Path> = project.credentials.values().filter_map(empty).collect();
     let files = project.credential_files.iter();
-    let open: Vec<String> = files
+    let open = files
         .filter(|path| !encrypted(path) && !empty.contains(&path.as_path()))
-        .filter(|path| is_open(&project.dir.join(path)))
-        .map(|path| path.display().to_string())
-        .collect();
-    let said = |names: String| {
-        format!("every user of this machine can read what credentials are in: chmod o= {names}")
+        .filter(|path| is_open(&project.dir.join(path)));
+    // What is mounted has the mode that its mount gives it, and mounts are elsewhere.
+    let (elsewhere, own): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        open.partition(|path| path.is_absolute() || path.starts_with(".."));
+    let said = |files: &[&PathBuf], advice: &str| {
+        let names: Vec<String> = files
+            .iter()
+            .map(|path| word(&path.display().to_string()))
+            .collect();
+        let names = names.join(" ");
+        format!("every user of this machine can read what credentials are in: {advice}{names}")
     };
-    (!open.is_empty())
-        .then(|| said(open.join(" ")))
-        .into_iter()
+    let mounts = "chmod o= FILE, or where it is mounted, a mode of 0400 (Kubernetes: `defaultMode`, Docker: `mode`): ";
+    [(own, "chmod o= "), (elsewhere, mounts)]
+        .iter()
+        .filter(|(files, _)| !files.is_empty())
+        .map(|(files, advice)| said(files, advice))
         .collect()
 }
 

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fonio_project::{Access, AdaptorName, Credential, Job, JobCollections, Origin};
+use fonio_project::{
+    Access, AdaptorName, Credential, Job, JobCollections, Origin, Unfinished, in_a_line,
+};
 use fonio_sandbox::Vault;
 use serde::Serialize;
 
 use crate::adaptors::LoadedAdaptor;
-use crate::cli::output::println;
+use crate::cli::output::tell;
 use crate::cli::paint::wrapped;
 use crate::live::Live;
 use crate::sealed::Held;
@@ -35,6 +37,9 @@ struct AdaptorShown {
     from: String,
     /// The jobs that have it.
     jobs: Vec<String>,
+    /// Those that would have it, and are left out because something about them is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    jobs_with_errors: Vec<String>,
     /// Capabilities.
     wants: Vec<String>,
     /// Origins that its jobs may reach, besides those of their credentials, if it wants the network at all.
@@ -71,17 +76,21 @@ struct CredentialShown {
     tokens_from: Option<String>,
 }
 
-pub(super) fn of(live: &Live) -> Shown {
+/// With the jobs that are not in the project, whose adaptors are granted what they are all the same.
+pub(super) fn of(live: &Live, unfinished: &[Unfinished]) -> Shown {
     Shown {
-        adaptors: adaptors(live),
+        adaptors: adaptors(live, unfinished),
         credentials: credentials(live),
     }
 }
 
-fn adaptors(live: &Live) -> Vec<AdaptorShown> {
+fn adaptors(live: &Live, unfinished: &[Unfinished]) -> Vec<AdaptorShown> {
     let mut by_name: BTreeMap<&AdaptorName, Vec<&Job>> = BTreeMap::new();
     for job in live.project.jobs() {
         by_name.entry(&job.adaptor).or_default().push(job);
+    }
+    for named in unfinished.iter().filter_map(|job| job.adaptor.as_ref()) {
+        by_name.entry(named).or_default();
     }
     let mut shown: Vec<AdaptorShown> = by_name
         .iter()
@@ -93,6 +102,9 @@ fn adaptors(live: &Live) -> Vec<AdaptorShown> {
                 one.from = "not here".to_owned();
             }
             one.jobs = jobs.iter().map(|job| job.key.clone()).collect();
+            let wrong = unfinished.iter();
+            let wrong = wrong.filter(|job| job.adaptor.as_ref() == Some(*name));
+            one.jobs_with_errors = wrong.map(|job| job.key.clone()).collect();
             for credential in jobs
                 .iter()
                 .filter_map(|job| live.project.credential_for(job))
@@ -130,6 +142,7 @@ fn adaptor(live: &Live, name: &str, found: Option<&LoadedAdaptor>) -> AdaptorSho
         name: name.to_owned(),
         from: from(found),
         jobs: Vec::new(),
+        jobs_with_errors: Vec::new(),
         network: match wants.contains(&"network") {
             true => texts(settings.grants(name, Vec::new()).origins()),
             false => Vec::new(),
@@ -232,19 +245,22 @@ fn each_once(texts: impl Iterator<Item = String>) -> Vec<String> {
 /// For people.
 pub(super) fn print(shown: &Shown) {
     if !shown.adaptors.is_empty() {
-        println!("adaptors");
+        tell!("adaptors");
     }
     shown.adaptors.iter().for_each(AdaptorShown::print);
     if !shown.credentials.is_empty() {
-        println!("credentials");
+        tell!("credentials");
     }
     shown.credentials.iter().for_each(CredentialShown::print);
 }
 
 impl AdaptorShown {
     fn print(&self) {
-        println!("  {} ({})", self.name, self.from);
+        tell!("  {} ({})", in_a_line(&self.name), in_a_line(&self.from));
         row("jobs", &listed(&self.jobs));
+        if !self.jobs_with_errors.is_empty() {
+            row("with errors", &listed(&self.jobs_with_errors));
+        }
         row("wants", &listed(&self.wants));
         row("may reach", &self.reach());
         if !self.collections.is_empty() {
@@ -286,7 +302,7 @@ impl AdaptorShown {
 
 impl CredentialShown {
     fn print(&self) {
-        println!("  {} ({})", self.name, self.from);
+        tell!("  {} ({})", in_a_line(&self.name), in_a_line(&self.from));
         row("jobs", &listed(&self.jobs));
         if self.jobs.is_empty() {
             return;
@@ -317,5 +333,5 @@ impl CredentialShown {
 fn row(what: &str, detail: &str) {
     let lines = wrapped(detail, DETAIL + 4, WIDTH);
     let first = format!("    {what:DETAIL$}");
-    println!("{first}{}", lines.get(first.len()..).unwrap_or_default());
+    tell!("{first}{}", lines.get(first.len()..).unwrap_or_default());
 }

@@ -2,21 +2,26 @@
 //!
 //! Beside what keeps a project from being served it tells what would go wrong later: `addresses` that nothing grants, and
 //! `workflows` that nothing starts or that never end, and `credentials` that are less safe than they could be. `grants` shows
-//! who may do what. `expressions` looks at the jobs that could not be loaded.
+//! who may do what. `expressions` looks at the jobs that could not be loaded. `found` is what all of it comes to, and
+//! `tenants` does it for each of several projects.
 
 mod addresses;
 mod credentials;
 mod expressions;
+mod found;
 mod grants;
+mod tenants;
 mod workflows;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fonio_project::{AdaptorName, Loaded, Problem, Severity};
-use serde_json::json;
+use fonio_project::{AdaptorName, Loaded, Problem};
+use fonio_sandbox::Sandbox;
+use tokio::sync::OnceCell;
 
+use self::found::{Count, Found};
 use super::output::println;
 use super::{Exit, Failure, paint, sandbox, triggers};
 use crate::adaptors::{Adaptors, wasm_files};
@@ -26,11 +31,12 @@ use crate::trust::Trust;
 
 /// Finds every problem in a project, each with its file, line and column and what would help.
 ///
-/// Reads the project, loads its adaptors and compiles its jobs, as `serve` would, and runs nothing.
+/// Reads the project, loads its adaptors and compiles its jobs, as `serve` would, and runs nothing. Of a folder with a project
+/// in each of its folders, as `serve --projects` takes it, looks at each, and at tenants.toml.
 /// Exits 0 when there is no error (warnings are no errors), 1 when there is.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// The project's directory.
+    /// The project's directory, or one with a folder for each tenant.
     #[arg(default_value = ".")]
     dir: PathBuf,
     /// How to print the problems.
@@ -55,73 +61,45 @@ impl Check {
                  `fonio project import {file} -o DIR`; a workflow alone runs by `fonio run {file}`"
             )));
         }
-        let loaded = load_project(&self.dir).await;
-        let Found {
-            problems,
-            notes,
-            doors,
-            grants,
-            summary,
-        } = self.look_through(loaded).await?;
-        let errors = problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-            .count();
-        // Where there is nothing to lock, nothing is said of it.
-        let trust =
-            (!wasm_files(&self.dir).is_empty()).then(|| Trust::read(&self.dir, &mut Vec::new()));
-        match self.format {
-            Format::Json => {
-                let mut said = json!({ "ok": errors == 0, "problems": problems, "doors": doors, "grants": grants });
-                if !notes.is_empty() {
-                    said["notes"] = json!(notes);
-                }
-                if let Some(trust) = &trust {
-                    said["locked"] = trust.is_locked().into();
-                }
-                println!("{said}");
-            }
-            Format::Text => {
-                triggers::print(&doors);
-                grants::print(&grants);
-                notes.iter().for_each(|note| paint::note(note));
-                print(&problems, errors, &summary);
-                if let Some(trust) = &trust {
-                    println!("{}", trust.in_words());
-                }
-            }
+        let looking = Looking::default();
+        if tenants::are_in(&self.dir) {
+            return tenants::check(&self.dir, self.format, &looking).await;
         }
-        Ok(if errors == 0 {
-            Exit::Success
-        } else {
-            Exit::Failed
-        })
+        let loaded = load_project(&self.dir).await;
+        let found = looking.through(&self.dir, loaded).await?;
+        match self.format {
+            Format::Json => println!("{}", found.json()),
+            Format::Text => found.print(),
+        }
+        Ok(Count::of(&found.problems).exit())
     }
 }
 
-/// What there is to tell of a project.
-struct Found {
-    problems: Vec<Problem>,
-    notes: Vec<String>,
-    doors: Vec<triggers::Shown>,
-    grants: grants::Shown,
-    summary: String,
+/// What looks through projects: one sandbox, which not every look needs.
+#[derive(Default)]
+struct Looking {
+    sandbox: OnceCell<Sandbox>,
 }
 
-impl Check {
-    /// Every problem, what else is worth knowing, and what the project has.
-    async fn look_through(&self, loaded: Loaded) -> Result<Found, Failure> {
+impl Looking {
+    async fn sandbox(&self) -> Result<&Sandbox, Failure> {
+        self.sandbox.get_or_try_init(sandbox::start).await
+    }
+
+    /// Every problem of the project in `dir`, what else is worth knowing, and what the project has.
+    async fn through(&self, dir: &Path, loaded: Loaded) -> Result<Found, Failure> {
         const NOT_LOADED: &str = "the project cannot be loaded";
         let Loaded {
             project,
             unfinished,
             mut problems,
         } = loaded;
+        let trust = (!wasm_files(dir).is_empty()).then(|| Trust::read(dir, &mut Vec::new()));
         let Some(project) = project else {
             if !unfinished.is_empty() {
-                let sandbox = sandbox::start().await?;
-                let adaptors = Adaptors::load(&self.dir, &sandbox, None, &mut problems).await;
-                problems.extend(expressions::of(&unfinished, &adaptors, &sandbox).await);
+                let sandbox = self.sandbox().await?;
+                let adaptors = Adaptors::load(dir, sandbox, None, &mut problems).await;
+                problems.extend(expressions::of(&unfinished, &adaptors, sandbox).await);
             }
             return Ok(Found {
                 problems: sorted(problems),
@@ -129,13 +107,14 @@ impl Check {
                 doors: Vec::new(),
                 grants: grants::Shown::default(),
                 summary: NOT_LOADED.to_owned(),
+                trust,
             });
         };
-        let sandbox = sandbox::start().await?;
-        let live = Live::load(project, problems, &sandbox, None).await;
+        let sandbox = self.sandbox().await?;
+        let live = Live::load(project, problems, sandbox, None).await;
         let mut problems = live.problems.clone();
-        problems.extend(expressions::without_adaptor(&live, &sandbox).await);
-        problems.extend(expressions::of(&unfinished, live.adaptors(), &sandbox).await);
+        problems.extend(expressions::without_adaptor(&live, sandbox).await);
+        problems.extend(expressions::of(&unfinished, live.adaptors(), sandbox).await);
         problems.extend(workflows::warnings(&live.project, &problems));
         problems.extend(addresses::warnings(&live));
         problems.extend(credentials::warnings(&live));
@@ -152,8 +131,9 @@ impl Check {
                 .chain(credentials::notes(&live.project))
                 .collect(),
             doors: triggers::of(&live.project),
-            grants: grants::of(&live),
+            grants: grants::of(&live, &unfinished),
             summary: summary.join(", "),
+            trust,
         })
     }
 }
@@ -172,16 +152,4 @@ fn versions(live: &Live) -> Vec<String> {
         Some(format!("jobs that name {name} get {why}"))
     });
     noted.collect()
-}
-
-fn print(problems: &[Problem], errors: usize, summary: &str) {
-    for problem in problems {
-        paint::problem(problem);
-    }
-    let warnings = problems.len() - errors;
-    println!(
-        "{summary}: {}, {}",
-        paint::count(errors, "error"),
-        paint::count(warnings, "warning")
-    );
 }

@@ -6,7 +6,7 @@ use fonio_project::COMMON_OPERATIONS;
 use fonio_sandbox::{Description, Operation};
 
 use super::options::Docs;
-use crate::cli::output::println;
+use crate::cli::output::tell;
 use crate::cli::{Failure, named, sandbox};
 
 /// Prints the operations, or one of them.
@@ -33,12 +33,12 @@ pub(super) async fn run(docs: Docs) -> Result<bool, Failure> {
 fn common(operation: Option<&str>) -> Result<bool, Failure> {
     const NAME: &str = "@openfn/language-common";
     match operation {
-        None => println!(
+        None => tell!(
             "{NAME}: every job has these\n\n{}",
             COMMON_OPERATIONS.join("\n")
         ),
         Some(name) if COMMON_OPERATIONS.contains(&name) => {
-            println!("{name}: an operation of {NAME}, which every job has");
+            tell!("{name}: an operation of {NAME}, which every job has");
         }
         Some(name) => return Err(unknown(name, NAME)),
     }
@@ -52,26 +52,26 @@ fn unknown(operation: &str, adaptor: &str) -> Failure {
 }
 
 fn print_all(name: &str, description: &Description) {
-    println!("{name} {}\n{}\n", description.version, description.docs);
+    tell!("{name} {}\n{}\n", description.version, description.docs);
     for operation in &description.operations {
         let first = operation.docs.lines().next().unwrap_or_default();
-        println!("{}\n    {first}", signature(operation));
+        tell!("{}\n    {first}", signature(operation));
     }
-    println!(
+    tell!(
         "\nMore about one of them: openfn docs {} OPERATION",
         description.name
     );
 }
 
 fn print_one(operation: &Operation) {
-    println!("{}\n\n{}", signature(operation), operation.docs);
+    tell!("{}\n\n{}", signature(operation), operation.docs);
     for parameter in &operation.parameters {
         let optional = if parameter.optional {
             " (optional)"
         } else {
             ""
         };
-        println!("\n  {}{optional}\n      {}", parameter.name, parameter.docs);
+        tell!("\n  {}{optional}\n      {}", parameter.name, parameter.docs);
     }
 }
 

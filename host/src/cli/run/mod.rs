@@ -210,6 +210,13 @@ impl Run {
                 return Err(Failure::usage(several.to_string()));
             }
         };
+        if loaded.problems.iter().any(Problem::is_error) {
+            paint::note(&format!(
+                "the project has errors elsewhere, in {}; to see them: fonio check {}",
+                workflow::files_with_errors(&loaded.problems),
+                word(&dir.display().to_string())
+            ));
+        }
         let live = Live::load(project, loaded.problems, sandbox, None).await;
         let ready = live
             .job(&job.key)

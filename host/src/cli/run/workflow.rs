@@ -1,16 +1,20 @@
 //! A whole workflow: which one is meant, and how its run is shown.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Loaded, Origin, Problem, Project, Workflow, origins_of_credential};
+use fonio_project::{
+    ENVIRONMENT, Loaded, Origin, Problem, Project, SETTINGS_FILE, Workflow, origins_of_credential,
+};
 use fonio_sandbox::Listener;
 use serde_json::Value;
 
 use super::listener::ToPerson;
 use super::walk::{Range, Walk, Watch};
 use super::{Run, advice, allow, load_dir_or_file, origins};
+use crate::bring::word;
 use crate::cli::{Exit, Failure, paint, sandbox};
 use crate::flow::{Ended, Given};
 use crate::host::load_project_file;
@@ -37,12 +41,14 @@ impl Run {
             None => return Ok(None),
         };
         let named = self.project.is_some().then_some(self.job.as_str());
-        let Some((problems, mut project)) = understood(loaded, &self.job)? else {
+        if named.is_some_and(|name| is_whole_job(&loaded, name)) {
+            return Ok(None);
+        }
+        let Some((problems, mut project)) = understood(loaded, self)? else {
             return Ok(None);
         };
         allow(&mut project, allowed);
         let id = match named {
-            Some(name) if project.find_job(name).is_ok() => return Ok(None),
             Some(name) => match find_workflow(&project, name) {
                 Some(workflow) => workflow.id.clone(),
                 None => return Ok(None),
@@ -71,17 +77,46 @@ pub(crate) fn find_workflow<'p>(project: &'p Project, name: &str) -> Option<&'p 
 }
 
 /// Nothing when the project cannot be loaded at all: then whoever asks next says why.
-fn understood(loaded: Loaded, what: &str) -> Result<Option<(Vec<Problem>, Project)>, Failure> {
-    if loaded.has_errors() {
-        for problem in &loaded.problems {
-            paint::problem(problem);
-        }
-        return Err(Failure(
-            Exit::NotLoaded,
-            format!("{what} could not be loaded"),
-        ));
+fn understood(loaded: Loaded, run: &Run) -> Result<Option<(Vec<Problem>, Project)>, Failure> {
+    if !loaded.has_errors() {
+        return Ok(loaded.project.map(|project| (loaded.problems, project)));
     }
-    Ok(loaded.project.map(|project| (loaded.problems, project)))
+    for problem in &loaded.problems {
+        paint::problem(problem);
+    }
+    let what = &run.job;
+    let said = match &run.project {
+        None => format!("{what} could not be loaded"),
+        Some(dir) => format!(
+            "{what} was not run: the project has errors in {}; to see all there are: fonio check {}",
+            files_with_errors(&loaded.problems),
+            word(&dir.display().to_string())
+        ),
+    };
+    Err(Failure(Exit::NotLoaded, said))
+}
+
+/// Whether a person names a job that has all it needs, and that the project's settings are as they were meant. Then what is
+/// wrong with other jobs is no reason not to run it: `serve` is for whole projects, and this for trying one job.
+fn is_whole_job(loaded: &Loaded, name: &str) -> bool {
+    let Some(project) = &loaded.project else {
+        return false;
+    };
+    let job = project.find_job(name).ok();
+    let of_this_key = |key: &str| project.jobs().filter(|job| job.key == key).count();
+    let there = job.is_some_and(|job| of_this_key(&job.key) == 1);
+    let settings = [SETTINGS_FILE, ENVIRONMENT, ".env"].map(Path::new);
+    let errors = || loaded.problems.iter().filter(|problem| problem.is_error());
+    there && !errors().any(|problem| settings.contains(&problem.file.as_path()))
+}
+
+/// Each once.
+pub(super) fn files_with_errors(problems: &[Problem]) -> String {
+    let errors = problems.iter().filter(|problem| problem.is_error());
+    let files: BTreeSet<String> = errors
+        .map(|problem| problem.file.display().to_string())
+        .collect();
+    files.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn only_workflow(project: &Project, file: &Path) -> Result<String, Failure> {

@@ -11,7 +11,8 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     assert_eq!(store.last_tick("clock").await, Ok(None));
     store
         .record_tick("clock", None, 60_000)
-        .await.expect("a tick");
+        .await
+        .expect("a tick");
     assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
     assert_eq!(store.is_last_tick_open("clock").await, Ok(false));
 
@@ -24,7 +25,8 @@ async fn a_cron_job_goes_on_from_its_own_last_success() {
     assert_eq!(store.is_last_tick_open("clock").await, Ok(true));
     store
         .record_tick("clock", Some(120_000), 150_000)
-        .await.expect("a tick");
+        .await
+        .expect("a tick");
     assert_eq!(
         store.is_last_tick_open("clock").await,
         Ok(true),
@@ -87,10 +89,7 @@ async fn a_workflow_goes_on_from_the_final_state_of_its_last_run_that_succeeded(
     let dir = directory();
     let store = open(&dir);
     let tick = async |outcome: Settlement| {
-        store
-            .start(run_of(&["a"]))
-            .await
-            .expect("a start");
+        store.start(run_of(&["a"])).await.expect("a start");
         settle_next(&store, success("half way", &["b"])).await;
         settle_next(&store, outcome).await.output
     };

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use fonio_project::Grants;
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
@@ -33,18 +34,57 @@ pub(super) enum ConnectError {
     Connect(SocketAddr, io::Error),
     #[error("no TLS connection to {0}: {1}")]
     Tls(String, io::Error),
-    #[error("no connection to {0} within {CONNECT_TIMEOUT:?}")]
-    Timeout(String),
+    #[error("there was no connection to it within {CONNECT_TIMEOUT:?}")]
+    Timeout,
     #[error("{0} is not an address to connect to")]
     Address(String),
 }
 
-/// The Mozilla roots that the program carries: small machines often have none, or stale ones.
-static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
-    Arc::new(RootCertStore {
+/// The Mozilla roots that the program carries, because small machines often have none, or stale ones; and those that
+/// [`trust_also`] added.
+static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+
+fn roots() -> RootCertStore {
+    RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-    })
-});
+    }
+}
+
+/// Why nobody more is trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// It is no PEM, or what it holds is no certificate.
+    #[error("a certificate in it cannot be read: {0}")]
+    Unreadable(String),
+    /// Nothing of it is a certificate.
+    #[error("there is no certificate in it; it should hold `-----BEGIN CERTIFICATE-----`")]
+    Empty,
+    /// Some connection may have been made without it.
+    #[error("who is trusted was settled before")]
+    Late,
+}
+
+/// Trusts who signed with the keys of these certificates, in PEM, as much as Mozilla's authorities, for every connection of
+/// jobs and of the host itself. To be called once, before the first project is loaded.
+///
+/// # Errors
+/// When there is no certificate in `pem`, or one that cannot be read, or it is too late.
+pub fn trust_also(pem: &[u8]) -> Result<(), AuthorityError> {
+    let mut trusted = roots();
+    let before = trusted.len();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let added = certificate
+            .map_err(|error| error.to_string())
+            .and_then(|one| trusted.add(one).map_err(|error| error.to_string()));
+        added.map_err(AuthorityError::Unreadable)?;
+    }
+    if trusted.len() == before {
+        return Err(AuthorityError::Empty);
+    }
+    ROOTS
+        .set(Arc::new(trusted))
+        .map_err(|_| AuthorityError::Late)
+}
 
 /// TLS with sessions of its own: a ticket that one job's server gave must not tell another's who is there.
 fn tls() -> TlsConnector {
@@ -52,7 +92,7 @@ fn tls() -> TlsConnector {
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring offers the default protocol versions")
-        .with_root_certificates(Arc::clone(&ROOTS))
+        .with_root_certificates(Arc::clone(ROOTS.get_or_init(|| Arc::new(roots()))))
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
 }
@@ -100,10 +140,9 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (grants, tls) = (Arc::clone(&self.grants), self.tls.clone());
         Box::pin(async move {
-            let late = || ConnectError::Timeout(uri.to_string());
             let stream = tokio::time::timeout(CONNECT_TIMEOUT, connect(&grants, &tls, &uri))
                 .await
-                .map_err(|_| late())??;
+                .map_err(|_| ConnectError::Timeout)??;
             Ok(TokioIo::new(stream))
         })
     }

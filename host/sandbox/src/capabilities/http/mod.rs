@@ -18,5 +18,6 @@ pub mod egress;
 pub mod fetch;
 pub mod step;
 
+pub use connector::{AuthorityError, trust_also};
 pub use egress::Egress;
 pub use fetch::FetchError;

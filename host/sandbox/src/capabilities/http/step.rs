@@ -24,40 +24,49 @@ use crate::seal::{self, Seals};
 /// Until the first byte, and between bytes, unless the guest asks for less. The step's wall time usually ends first.
 const SILENCE: Duration = Duration::from_secs(300);
 
-/// The requests the host would not send, in the words the author reads.
+/// What the host would not do for a guest, in the words the author reads.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals(Arc<Mutex<Vec<String>>>);
+pub struct Refusals(Arc<Mutex<Vec<Said>>>);
 
 /// A job that goes on after so many refusals has shown that it does not mind them.
 const REFUSALS_MAX: usize = 64;
 
 impl Refusals {
-    fn note(&self, sentence: String) {
+    pub(crate) fn note(&self, said: Said) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.len() == REFUSALS_MAX {
             noted.remove(0);
         }
-        noted.push(sentence);
+        noted.push(said);
     }
 
     /// The last refusal since this was last asked.
-    pub fn take(&self) -> Option<String> {
+    pub(crate) fn take(&self) -> Option<Said> {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *noted).pop()
     }
 
     /// The refusal that a message tells of, whatever a package says before and after it.
-    pub fn told_in(&self, message: &str) -> Option<String> {
+    pub(crate) fn told_in(&self, message: &str) -> Option<Said> {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = noted.iter().find(|sentence| message.contains(*sentence));
+        let told = noted.iter().find(|said| message.contains(&said.sentence));
         told.cloned()
     }
 }
 
-/// What the host says about a request of its own accord: the guest's own words would be poorer.
-struct Said {
-    code: &'static str,
-    sentence: String,
+/// What the host says of its own accord about what it did not do: the guest's own words would be poorer.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    /// [`DENIED`], [`LIMIT`] or `TIMEOUT`.
+    pub code: &'static str,
+    pub sentence: String,
+}
+
+impl Said {
+    pub fn denied(sentence: String) -> Said {
+        let code = DENIED;
+        Said { code, sentence }
+    }
 }
 
 /// Why there is no reply: for `wasi:http`, and for the author.
@@ -75,10 +84,7 @@ impl From<Error> for Failed {
 fn denied(sentence: String) -> Failed {
     Failed {
         error: Error::HttpRequestDenied,
-        said: Some(Said {
-            code: DENIED,
-            sentence,
-        }),
+        said: Some(Said::denied(sentence)),
     }
 }
 
@@ -150,13 +156,14 @@ impl StepHttp {
 
     fn tell(&self, failed: Failed) -> Error {
         let Failed { error, said } = failed;
-        let Some(Said { code, sentence }) = said else {
+        let Some(said) = said else {
             return error;
         };
-        self.refusals.note(sentence.clone());
+        let marked = format!("fonio {}: {}", said.code, said.sentence);
+        self.refusals.note(said);
         match self.telling {
             Telling::Apart => error,
-            Telling::InTheError => Error::InternalError(Some(format!("fonio {code}: {sentence}"))),
+            Telling::InTheError => Error::InternalError(Some(marked)),
         }
     }
 
@@ -393,10 +400,7 @@ fn explain(
             });
             return Failed {
                 error: Error::DestinationIpProhibited,
-                said: sentence.map(|sentence| Said {
-                    code: DENIED,
-                    sentence,
-                }),
+                said: sentence.map(Said::denied),
             };
         }
         ConnectError::Resolve(..) => Error::DnsError {
@@ -406,7 +410,18 @@ fn explain(
         ConnectError::Connect(_, io) if io.kind() == std::io::ErrorKind::ConnectionRefused => {
             Error::ConnectionRefused
         }
-        ConnectError::Timeout(_) => Error::ConnectionTimeout,
+        ConnectError::Timeout => {
+            let sentence = origin(uri).map(|(scheme, host, port)| {
+                format!("{method} {} failed: {reason}", shown(scheme, host, port))
+            });
+            return Failed {
+                error: Error::ConnectionTimeout,
+                said: sentence.map(|sentence| Said {
+                    code: "TIMEOUT",
+                    sentence,
+                }),
+            };
+        }
         ConnectError::Connect(..) | ConnectError::Tls(..) | ConnectError::Address(_) => {
             Error::InternalError(Some(reason.to_string()))
         }
