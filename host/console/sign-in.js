@@ -25,6 +25,11 @@
     dialog h2 { margin-top: 0; }
     dialog label { display: block; margin: .6rem 0; }
     dialog input { display: block; width: 100%; font: inherit; padding: .3rem; }
+    dialog .by { display: block; text-align: center; padding: .5rem; border: 1px solid var(--good); border-radius: 4px;
+                 color: var(--good); text-decoration: none; overflow-wrap: anywhere; }
+    dialog .by:hover, dialog .by:focus-visible { background: var(--good); color: var(--card); }
+    dialog .or { display: flex; align-items: center; gap: .6rem; margin: .8rem 0; color: var(--soft); }
+    dialog .or::before, dialog .or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
     .who { margin-left: auto; }`);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 
@@ -72,7 +77,17 @@
       document.body.append(dialog);
       dialog.showModal();
       name.focus();
+      offerOthers(form, name);
     });
+  }
+
+  // Another service that says who one is, where the host goes by one: above the form, because whoever has that needs no form.
+  async function offerOthers(form, name) {
+    const { oidc } = await plain(`${SESSION}/ways`).then(reply => reply.json()).catch(() => ({}));
+    if (!oidc) return;
+    const link = made("a", { className: "by", href: oidc.href, textContent: `Sign in with ${oidc.name}` });
+    form.querySelector("h2").after(link, made("div", { className: "or", textContent: "or" }));
+    if (!name.value) link.focus();
   }
 
   function welcome(session) {

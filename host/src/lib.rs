@@ -11,6 +11,7 @@
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
+//! - [`oidc`]: signing in by another service.
 //! - [`oauth`]: access tokens that the host gets for credentials; [`ledger`]: what is written down of a step before it
 //!   starts.
 //! - [`hardening`]: what the process gives up before it serves; [`trust`]: which files in `adaptors/` are loaded, and
@@ -34,6 +35,7 @@ pub mod import;
 pub mod ledger;
 pub mod live;
 pub mod oauth;
+pub mod oidc;
 pub mod receiver;
 pub mod reload;
 pub mod repeater;

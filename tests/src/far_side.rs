@@ -245,6 +245,9 @@ fn connection(
             .unwrap_or_else(PoisonError::into_inner)
             .push(request.clone());
         serve(&mut stream, &request)?;
+        if request.header("connection") == Some("close") {
+            return Ok(());
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 //! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them; [`Impostor`]: who shows one all the same.
 //!   [`Handshakes`]: who counts by which handshake each request came.
 //! - [`network`]: a network of a test's own, in which names lead to where the test says.
+//! - [`IdentityProvider`]: who says who people are, and lies where it should; [`SentAway`]: a browser on its way there;
+//!   [`ministry`]: both together.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`Attack`]: a hostile job, and that its host, its neighbour and the secret survive it; [`sinks`]: where a secret could be.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
@@ -25,14 +27,17 @@ mod far_side;
 mod guard;
 mod handshakes;
 mod host;
+pub mod identity_provider;
 mod imports;
 mod impostor;
 mod job;
+pub mod ministry;
 pub mod network;
 mod npm;
 mod places;
 mod program;
 mod project;
+mod redirected;
 mod runs;
 pub mod sinks;
 mod tls;
@@ -46,6 +51,7 @@ pub use far_side::{Answer, FarSide, Gate, Received};
 pub use guard::{Browser, PASSWORD};
 pub use handshakes::{Handshakes, Met};
 pub use host::Host;
+pub use identity_provider::{IdentityProvider, SigningKey};
 pub use imports::Package;
 pub use impostor::Impostor;
 pub use job::{Finished, Job};
@@ -53,6 +59,7 @@ pub use npm::Npm;
 pub use places::{code_cache, code_key, fonio, guest, guests};
 pub use program::{Ended, Program};
 pub use project::Project;
+pub use redirected::{PUBLIC, SentAway};
 pub use runs::{Run, Step};
 pub use tls::{Authority, Identity, TlsClient};
 pub use wait::wait_for;

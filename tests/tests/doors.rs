@@ -97,6 +97,16 @@ const ROUTES: &[(&str, &str, [u16; 8])] = &[
         "/api/v1/session",
         [401, 401, 200, 200, 200, 200, 200, 401],
     ),
+    ("GET", "/api/v1/session/ways", [200; 8]),
+    ("GET", "/api/v1/session/oidc", [404; 8]),
+    ("GET", "/api/v1/session/oidc/callback", [404; 8]),
+    ("GET", "/api/v1/session/nowhere", [404; 8]),
+    ("POST", "/api/v1/session/ways", [405; 8]),
+    (
+        "GET",
+        "/api/v1/sessions",
+        [401, 401, 404, 404, 404, 403, 403, 401],
+    ),
     (
         "GET",
         "/api/v1/project",

@@ -54,8 +54,9 @@ impl Addresses {
     }
 }
 
-/// Of IPv6 the first half: the other is its owner's to choose anew for each connection.
-fn network(address: IpAddr) -> IpAddr {
+/// What somebody at an address cannot easily change: of IPv6 the first half, because the other is its owner's to choose
+/// anew for each connection.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(((u128::from(v6) >> 64) << 64).into()),
         v4 => v4,

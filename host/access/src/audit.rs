@@ -38,6 +38,8 @@ pub enum What {
     UserRemoved,
     /// A password was set.
     PasswordChanged,
+    /// By what another service knows a user was set or taken.
+    IdentityChanged,
     /// A role was given or taken.
     RoleChanged,
     /// A token was made.
@@ -100,6 +102,7 @@ impl What {
             What::UserAdded => "user-added",
             What::UserRemoved => "user-removed",
             What::PasswordChanged => "password-changed",
+            What::IdentityChanged => "identity-changed",
             What::RoleChanged => "role-changed",
             What::TokenMade => "token-made",
             What::TokenRevoked => "token-revoked",

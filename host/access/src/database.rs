@@ -14,7 +14,8 @@ use crate::error::AccessError;
 ///
 /// The three triggers make the audit log append-only for every program that opens the file; REPLACE would otherwise delete
 /// without asking the second.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE users (
         name TEXT PRIMARY KEY,
         salt BLOB NOT NULL,
@@ -70,7 +71,17 @@ const MIGRATIONS: &[&str] = &["
     CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
         WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
         BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-"];
+",
+    "
+    CREATE TABLE identities (
+        value TEXT PRIMARY KEY,
+        user TEXT NOT NULL UNIQUE,
+        issuer TEXT,
+        claim TEXT,
+        subject TEXT
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Where it is.
 pub(crate) struct File(PathBuf);

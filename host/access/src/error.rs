@@ -63,6 +63,19 @@ pub enum AccessError {
         /// The tenant.
         tenant: String,
     },
+    /// Nobody can be known by it.
+    #[error(
+        "that is nothing to know somebody by: one line of 255 bytes at most, without spaces around it"
+    )]
+    Identity,
+    /// Another user is.
+    #[error("{value} is how {user} signs in; `fonio user oidc {user} --take` ends that")]
+    IdentityTaken {
+        /// What is taken.
+        value: String,
+        /// By whom.
+        user: String,
+    },
     /// Too easily guessed.
     #[error("the password is shorter than {PASSWORD_CHARACTERS_MIN} characters")]
     PasswordTooShort,

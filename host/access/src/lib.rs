@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! name, password ── sign_in ──▶ session (a cookie) ──┐
+//! another service ─ identities ────────┘              │
 //! fonio_… (a token) ─────────────────────────────────┴─ authenticate ──▶ Principal ── may(tenant, role)
 //! ```
 //!
@@ -10,13 +11,14 @@
 //!
 //! Of what a person or program keeps secret, the file has only what cannot be turned back: argon2id of passwords
 //! ([`password`]), SHA-256 of tokens and cookies, which are 256 random bits. Read next: [`sign_in`] (with its lock-out),
-//! [`authenticate`], [`audit`].
+//! [`identities`], [`authenticate`], [`audit`].
 
 mod addresses;
 mod audit;
 mod authenticate;
 mod database;
 mod error;
+mod identities;
 mod lock_out;
 mod password;
 mod principal;
@@ -35,11 +37,13 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use addresses::Addresses;
+pub use addresses::network;
 use audit::Flood;
 pub use audit::{Entry, Event, What};
-pub use authenticate::{Refusal, session_cookie};
+pub use authenticate::{Refusal, cookie, session_cookie};
 use database::File;
 pub use error::AccessError;
+pub use identities::{Identity, Linked, NotKnown};
 pub use password::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 pub use principal::{Principal, Session, Who};
 pub use role::{Role, Scope, Scopes, Tenants, UnknownWord};
@@ -47,7 +51,7 @@ pub use secret::TOKEN_PREFIX;
 pub use sessions::{COOKIE, NewSession, SESSION_IDLE, SESSION_LIFETIME};
 pub use sign_in::{NoSignIn, SignIn};
 pub use tokens::{NewToken, Token};
-pub use users::User;
+pub use users::{Shows, User};
 
 /// Users, tokens, sessions and the audit log of one data folder. Clones share it.
 #[derive(Clone)]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use rusqlite::Connection;
+
 use crate::role::{Role, Scope, Scopes, Tenants};
+use crate::users;
 
 /// Somebody who has shown who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,16 @@ impl Principal {
             scopes: Scopes::all(),
             session: None,
         }
+    }
+
+    /// The user of this name, with the roles that they have now.
+    pub(crate) fn of_user(conn: &Connection, name: String) -> rusqlite::Result<Principal> {
+        Ok(Principal {
+            roles: users::roles(conn, &name)?,
+            who: Who::User(name),
+            scopes: Scopes::all(),
+            session: None,
+        })
     }
 
     /// Who it is.

@@ -6,8 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::AccessError;
 use crate::principal::{Principal, Session, Who};
-use crate::role::Scopes;
-use crate::{Access, Change, milliseconds, now_ms, secret, tokens, users};
+use crate::{Access, Change, milliseconds, now_ms, secret, tokens};
 
 /// The cookie's name.
 pub const COOKIE: &str = "fonio_session";
@@ -90,12 +89,7 @@ pub(crate) fn find(conn: &Connection, cookie: &str) -> rusqlite::Result<Option<F
         return Ok(None);
     }
     let principal = match (user, token) {
-        (Some(name), _) => Some(Principal {
-            roles: users::roles(conn, &name)?,
-            who: Who::User(name),
-            scopes: Scopes::all(),
-            session: None,
-        }),
+        (Some(name), _) => Some(Principal::of_user(conn, name)?),
         (None, Some(name)) => tokens::by_name(conn, &name)?.map(tokens::Token::principal),
         (None, None) => None,
     };
@@ -124,11 +118,18 @@ impl Access {
 mod tests {
     use super::*;
     use crate::role::{Role, Tenants};
+    use crate::users::Shows;
 
     /// A folder with the user `ama`.
     fn access(dir: &tempfile::TempDir) -> Access {
         let access = Access::open(dir.path()).expect("it opens");
-        let added = access.add_user("test", "ama", "long enough", &Tenants::All, Role::Viewer);
+        let added = access.add_user(
+            "test",
+            "ama",
+            &Shows::Password("long enough"),
+            &Tenants::All,
+            Role::Viewer,
+        );
         added.expect("a user");
         access
     }

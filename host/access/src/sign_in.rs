@@ -7,9 +7,8 @@ use crate::audit::{Event, What};
 use crate::error::AccessError;
 use crate::password::Hashed;
 use crate::principal::{Principal, Who};
-use crate::role::Scopes;
 use crate::sessions::{self, NewSession};
-use crate::{Access, lock, lock_out, secret, tokens, users};
+use crate::{Access, lock, lock_out, secret, tokens};
 
 /// What somebody shows to be let in.
 #[derive(Clone)]
@@ -118,12 +117,7 @@ impl Access {
         if !found.unwrap_or_else(Hashed::of_nobody).matches(password)? {
             return Err(NoSignIn::Wrong);
         }
-        Ok(Principal {
-            who: Who::User(name.to_owned()),
-            roles: self.read(|conn| users::roles(conn, name))?,
-            scopes: Scopes::all(),
-            session: None,
-        })
+        Ok(self.read(|conn| Principal::of_user(conn, name.to_owned()))?)
     }
 
     fn by_token(&self, value: &str) -> Result<Principal, NoSignIn> {

@@ -1,10 +1,11 @@
-//! Users: a name, a password, and a role in each tenant that they work in.
+//! Users: a name, a password or what another service knows them by, and a role in each tenant that they work in.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::audit::{Event, What};
 use crate::error::AccessError;
+use crate::identities::{self, Linked};
 use crate::password::Hashed;
 use crate::role::{Role, Tenants};
 use crate::{Access, Change, now_ms};
@@ -18,6 +19,19 @@ pub struct User {
     pub roles: Vec<(Tenants, Role)>,
     /// When they were added, in milliseconds since 1970.
     pub created_ms: i64,
+    /// Whether they have a password.
+    pub password: bool,
+    /// By what they sign in elsewhere.
+    pub oidc: Option<Linked>,
+}
+
+/// What a new user signs in with.
+#[derive(Clone, Copy)]
+pub enum Shows<'a> {
+    /// This password.
+    Password(&'a str),
+    /// What another service knows them by, and no password.
+    Identity(&'a str),
 }
 
 /// Name, salt, hash, memory, passes and lanes, in this order, for [`hashed`].
@@ -27,17 +41,25 @@ impl Access {
     /// Adds a user with one role. `who` is who does it, for the audit log.
     ///
     /// # Errors
-    /// When the name or the password cannot be one, there is such a user, or the file cannot be written.
+    /// When the name, the password or the identity cannot be one, there is such a user, or one of that identity, or the file
+    /// cannot be written.
     pub fn add_user(
         &self,
         who: &str,
         name: &str,
-        password: &str,
+        shows: &Shows<'_>,
         tenants: &Tenants,
         role: Role,
     ) -> Result<(), AccessError> {
         let name = checked_name(name)?;
-        let hashed = Hashed::new(password)?;
+        let (hashed, identity) = match shows {
+            Shows::Password(password) => (Hashed::new(password)?, None),
+            // It matches none, and takes as long to say so.
+            Shows::Identity(identity) => {
+                let identity = identities::checked_identity(identity)?;
+                (Hashed::of_nobody(), Some(identity))
+            }
+        };
         self.write(|change| {
             if exists(change, name)? {
                 return Err(AccessError::UserExists(name.to_owned()));
@@ -46,6 +68,9 @@ impl Access {
                 "INSERT INTO users (name, created_ms, salt, hash, memory_kib, passes, lanes) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 params![name, now_ms(), hashed.salt, hashed.hash, hashed.memory_kib, hashed.passes, hashed.lanes],
             )?;
+            if let Some(identity) = identity {
+                identities::link(change, name, identity)?;
+            }
             give_role(change, name, tenants, role)?;
             change.record(&Event::new(who, What::UserAdded).in_(tenants).of(name, role.as_str()))
         })
@@ -117,6 +142,7 @@ impl Access {
                 return Err(AccessError::NoSuchUser(name.to_owned()));
             }
             change.execute("DELETE FROM roles WHERE user = ?", [name])?;
+            identities::unlink(change, name)?;
             change.execute("DELETE FROM sessions WHERE user = ?", [name])?;
             change.record(&Event::new(who, What::UserRemoved).of(name, ""))
         })
@@ -128,13 +154,16 @@ impl Access {
     /// When the file cannot be read.
     pub fn users(&self) -> Result<Vec<User>, AccessError> {
         self.read(|conn| {
-            let mut statement = conn.prepare("SELECT name, created_ms FROM users ORDER BY name")?;
+            let mut statement =
+                conn.prepare("SELECT name, created_ms, length(hash) > 0 FROM users ORDER BY name")?;
             let found = statement.query_map([], |row| {
                 let name: String = row.get(0)?;
                 Ok(User {
                     roles: roles(conn, &name)?,
+                    oidc: identities::of_user(conn, &name)?,
                     name,
                     created_ms: row.get(1)?,
+                    password: row.get(2)?,
                 })
             })?;
             found.collect()
@@ -187,7 +216,7 @@ pub(crate) fn checked_name(name: &str) -> Result<&str, AccessError> {
     }
 }
 
-fn exists(change: &Change<'_>, name: &str) -> Result<bool, AccessError> {
+pub(crate) fn exists(change: &Change<'_>, name: &str) -> Result<bool, AccessError> {
     let found = change.find("SELECT 1 FROM users WHERE name = ?", [name], |_| Ok(()))?;
     Ok(found.is_some())
 }

@@ -32,6 +32,7 @@ mod inputs;
 mod limits;
 mod model;
 mod naming;
+mod oidc;
 mod operations;
 mod problem;
 mod quota;
@@ -61,6 +62,7 @@ pub use model::{
     AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,
     Trigger, TriggerKind, Unfinished, Webhook, Workflow, WorkflowOptions,
 };
+pub use oidc::{ClientSecret, OidcClaim, OidcSettings, is_exposed, load_oidc};
 pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity, in_a_line, printable};
 pub use quota::{QUOTAS, Quota, QuotaInfo};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_access::{Access, NewToken, Role, Scopes, Tenants};
-use fonio_project::Project;
+use fonio_project::{Project, load_oidc};
 use tokio::net::TcpListener;
 
 use super::{Failure, paint};
 use crate::host::Host;
+use crate::oidc::Oidc;
 use crate::server::Entrance;
 use crate::server::doors::Doors;
 use crate::server::tls::{Tls, TlsFiles};
@@ -35,6 +36,10 @@ pub(crate) struct DoorOptions {
     /// Asks clients for certificates of these authorities, in PEM; triggers with `auth = "mtls"` take no others.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
+    /// Lets users sign in by OpenID Connect, at the service that this file names (TOML; docs/access.md). It and what it
+    /// names are read at the start.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    oidc: Option<PathBuf>,
 }
 
 impl DoorOptions {
@@ -48,8 +53,30 @@ impl DoorOptions {
         })
     }
 
+    /// What the file of `--oidc` says; nothing is asked of the service before somebody wants to sign in.
+    pub(crate) fn load_oidc(&self) -> Result<Option<Arc<Oidc>>, Failure> {
+        let Some(file) = &self.oidc else {
+            return Ok(None);
+        };
+        let (settings, problems) = load_oidc(file);
+        for problem in &problems {
+            paint::problem(problem);
+        }
+        let settings = settings.ok_or_else(|| {
+            Failure::usage(format!("{} cannot be used for --oidc", file.display()))
+        })?;
+        let oidc = Oidc::new(settings)
+            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
+        Ok(Some(Arc::new(oidc)))
+    }
+
     /// Puts doors before what listens.
-    pub(crate) fn guard(self, listener: TcpListener, access: Access) -> Result<Entrance, Failure> {
+    pub(crate) fn guard(
+        self,
+        listener: TcpListener,
+        access: Access,
+        oidc: Option<Arc<Oidc>>,
+    ) -> Result<Entrance, Failure> {
         let address = listener.local_addr().map_err(Failure::failed)?;
         let loopback = address.ip().to_canonical().is_loopback();
         if self.dev && !loopback {
@@ -71,6 +98,7 @@ impl DoorOptions {
         };
         let doors = Doors {
             access,
+            oidc,
             open: self.dev,
             exposed: !loopback || self.behind_proxy,
             behind_proxy: self.behind_proxy,
@@ -107,6 +135,9 @@ pub(crate) fn announce_closed(entrance: &Entrance, host: &Host, project: &Projec
 /// Says who may pass; makes the first token if nobody can, which is shown this once.
 pub(crate) fn announce(entrance: &Entrance, url: &str) -> Result<(), Failure> {
     let access = &entrance.doors.access;
+    if let Some(oidc) = &entrance.doors.oidc {
+        paint::event("sign-in", &oidc.in_words());
+    }
     if entrance.doors.open {
         paint::event(
             "open",

@@ -54,7 +54,7 @@ enum Command {
     /// What adaptors there are, what a file wants before anyone trusts it, and how to write one.
     #[command(subcommand)]
     Adaptor(adaptor::AdaptorCommand),
-    /// Who signs in with a name and a password.
+    /// Who signs in with a name and a password, or by another service.
     #[command(subcommand)]
     User(user::UserCommand),
     /// What scripts and other programs show.

@@ -18,6 +18,7 @@ use super::doors::{self, DoorOptions};
 use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
 use crate::host::{Host, load_project};
+use crate::oidc::Oidc;
 use crate::server::{Entrance, tls};
 use crate::storage::{self, Storage};
 use crate::tenants::folder::{Folder, TENANTS_MAX};
@@ -68,6 +69,7 @@ pub(crate) struct Ready {
     storage: Storage,
     sandbox: SandboxOptions,
     doors: DoorOptions,
+    oidc: Option<Arc<Oidc>>,
 }
 
 /// What is served.
@@ -130,6 +132,8 @@ impl Serve {
             steps: what.steps(),
             ..sandbox::options()?
         };
+        // Now: once the host is hardened, it reads what it serves and little else.
+        let oidc = self.doors.load_oidc()?;
         let ready = Ready {
             what,
             data,
@@ -137,6 +141,7 @@ impl Serve {
             storage,
             sandbox,
             doors: self.doors,
+            oidc,
         };
         if self.no_hardening {
             paint::event("not hardened", "the process keeps every right it has");
@@ -200,7 +205,8 @@ impl Ready {
                 ));
                 let outcome = host.reload().await;
                 require_environment(&host)?;
-                let entrance = self.doors.guard(listener(port(&host)).await?, access)?;
+                let listener = listener(port(&host)).await?;
+                let entrance = self.doors.guard(listener, access, self.oidc)?;
                 let means = means(sandbox, &entrance.doors.access);
                 let signals = Signals::catch()?;
                 reload::report_start(&host, &outcome);
@@ -208,9 +214,8 @@ impl Ready {
                 serve_one(host, means, entrance, signals).await;
             }
             What::Tenants(dir) => {
-                let entrance = self
-                    .doors
-                    .guard(listener(fonio_project::DEFAULT_PORT).await?, access)?;
+                let listener = listener(fonio_project::DEFAULT_PORT).await?;
+                let entrance = self.doors.guard(listener, access, self.oidc)?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
                 let means = means(sandbox, &entrance.doors.access);
                 let sites = Arc::new(Sites::several());

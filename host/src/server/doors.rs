@@ -3,6 +3,7 @@
 //! The inbox and the webhooks are not kept here: what they want is the project's to say ([`crate::receiver`]).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use fonio_access::{Access, AccessError, Event, Principal, Refusal, Role, Scope, What};
 use http::header::{HOST, ORIGIN};
@@ -11,6 +12,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use super::Reply;
 use super::peer::Peer;
 use crate::host::{Figures, Host};
+use crate::oidc::Oidc;
 
 /// What a request that changes something has to carry besides a session's cookie.
 pub const CSRF_HEADER: &str = "x-fonio-csrf";
@@ -19,6 +21,8 @@ pub const CSRF_HEADER: &str = "x-fonio-csrf";
 pub struct Doors {
     /// Who is known here.
     pub access: Access,
+    /// Who else says who somebody is.
+    pub oidc: Option<Arc<Oidc>>,
     /// `--dev`: nobody is asked.
     pub open: bool,
     /// Whether others than this machine can reach the listener, as far as it can tell: it listens on an address that is not
@@ -64,6 +68,14 @@ impl Place<'_> {
             Place::Everywhere(_) => [Role::Admin, Role::Editor, Role::Viewer]
                 .into_iter()
                 .find(|role| principal.may_everywhere(*role)),
+        }
+    }
+
+    /// What stands before its paths.
+    pub fn prefix(&self) -> String {
+        match self {
+            Place::In(host) => host.prefix(),
+            Place::Everywhere(_) => String::new(),
         }
     }
 

@@ -1,13 +1,14 @@
 //! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
-//! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] for signing in and [`audit`];
-//! `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by [`protect`]. On a host of
-//! several tenants all this is below `/<tenant>`, and what belongs to none is [`root`].
+//! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] and [`oidc`] for
+//! signing in, and [`audit`]; `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by
+//! [`protect`]. On a host of several tenants all this is below `/<tenant>`, and what belongs to none is [`root`].
 
 mod api;
 mod audit;
 pub mod doors;
 mod metrics;
+mod oidc;
 mod page;
 pub mod peer;
 mod protect;
@@ -203,7 +204,7 @@ fn read_as(method: &Method) -> Method {
 /// Everything below `/api/v1/`: a session is what one asks for without having one; for the rest one needs a role.
 async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply {
     let (method, path) = (read_as(request.method()), request.uri().path());
-    if path == "/api/v1/session" {
+    if session::is_here(path) {
         return session::answer(host.into(), peer, request).await;
     }
     let role = match (&method, path) {

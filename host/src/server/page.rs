@@ -11,10 +11,12 @@ use super::Reply;
 const PAGE: &str = include_str!("../../console/index.html");
 const TENANTS: &str = include_str!("../../console/tenants.html");
 const SIGN_IN: &str = include_str!("../../console/sign-in.js");
+const REFUSED: &str = include_str!("../../console/refused.html");
 
 /// Scripts and styles in the page are let run by their hashes, so that nothing that gets into it by mistake ever is.
 static POLICY: LazyLock<String> = LazyLock::new(|| policy(PAGE));
 static TENANTS_POLICY: LazyLock<String> = LazyLock::new(|| policy(TENANTS));
+static REFUSED_POLICY: LazyLock<String> = LazyLock::new(|| policy(REFUSED));
 
 fn policy(page: &str) -> String {
     let scripts = hashes(page, "<script>", "</script>");
@@ -45,6 +47,27 @@ fn html(page: &str, policy: &str) -> Reply {
 pub fn sign_in() -> Reply {
     Reply::text("text/javascript; charset=utf-8", SIGN_IN.to_owned())
         .header("cache-control", "no-cache")
+}
+
+/// For a browser that was sent here and cannot go on: why, and the way back.
+pub fn refused(why: &str, back: &str) -> Reply {
+    let page = REFUSED.replace("{back}", &escaped(back));
+    // Last, because it has others' words in it.
+    html(&page.replace("{why}", &escaped(why)), &REFUSED_POLICY)
+}
+
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// Of what is between each `open` and the `close` after it.

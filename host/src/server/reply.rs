@@ -1,7 +1,7 @@
 //! Replies: JSON, problems as `application/problem+json`, and text.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
@@ -61,6 +61,20 @@ impl Reply {
         .header("location", path)
     }
 
+    /// Go on there, with a GET.
+    pub fn go_on(address: &str) -> Reply {
+        Reply::text("text/plain; charset=utf-8", format!("go on at {address}\n"))
+            .status(StatusCode::SEE_OTHER)
+            .header("location", address)
+    }
+
+    /// With another status.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Reply {
+        *self.0.status_mut() = status;
+        self
+    }
+
     /// Plain text of a stated type.
     pub fn text(content_type: &'static str, body: String) -> Reply {
         Reply::new(StatusCode::OK, content_type, body)
@@ -73,6 +87,15 @@ impl Reply {
             self.0
                 .headers_mut()
                 .insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Sets a cookie, beside those that it sets already.
+    #[must_use]
+    pub fn cookie(mut self, cookie: &str) -> Reply {
+        if let Ok(cookie) = HeaderValue::from_str(cookie) {
+            self.0.headers_mut().append(SET_COOKIE, cookie);
         }
         self
     }

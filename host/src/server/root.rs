@@ -23,7 +23,7 @@ pub async fn answer(sites: &Sites, peer: &Peer, request: Request<Incoming>) -> R
         (&Method::GET, "/ready") => ready(sites),
         (&Method::GET, "/") => page::tenants(),
         (&Method::GET, "/sign-in.js") => page::sign_in(),
-        (_, "/api/v1/session") => session::answer(place, peer, request).await,
+        (_, path) if session::is_here(path) => session::answer(place, peer, request).await,
         (&Method::GET, "/api/v1/tenants") => tenants(sites, peer, &request),
         (&Method::GET, "/metrics") => match peer.doors.admit(place, peer, &request, Role::Viewer) {
             Ok(_) => every_metric(sites).await,

@@ -1,4 +1,4 @@
-//! `/api/v1/session`: signing in, who one is, signing out.
+//! `/api/v1/session`: signing in, who one is, signing out; and by what else one can sign in.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Reply;
 use super::doors::{Place, Site, cannot_look_up, meant, site};
+use super::oidc;
 use super::peer::Peer;
 
 /// A name and the longest password fit many times over.
@@ -29,8 +30,17 @@ enum Shown {
     Token { token: String },
 }
 
-/// All requests to this path.
+/// Whether it is about signing in, which one does without having a role.
+pub fn is_here(path: &str) -> bool {
+    path.strip_prefix("/api/v1/session")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// All requests to these paths.
 pub async fn answer(place: Place<'_>, peer: &Peer, request: Request<Incoming>) -> Reply {
+    if request.uri().path() != "/api/v1/session" {
+        return oidc::answer(place, peer, request).await;
+    }
     let outcome = match *request.method() {
         Method::GET | Method::HEAD => who(place, peer, &request),
         Method::POST => sign_in(place, peer, request).await,
@@ -144,7 +154,7 @@ async fn sign_out(peer: &Peer, request: &Request<Incoming>) -> Result<Reply, Rep
 
 /// No script can read it, no page of another site makes the browser send it, and where there is TLS it does not travel
 /// without.
-fn cookie_of(value: &str, age_seconds: u64, secure: bool) -> String {
+pub fn cookie_of(value: &str, age_seconds: u64, secure: bool) -> String {
     let secure = if secure { "; Secure" } else { "" };
     format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age_seconds}{secure}")
 }
