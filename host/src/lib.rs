@@ -21,6 +21,7 @@
 //! steps' sandbox in `fonio-sandbox`; none of the four knows another's business.
 
 pub mod adaptors;
+mod alarm;
 pub mod author;
 pub mod authored;
 mod bring;

@@ -138,8 +138,12 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             .guest_cpu_us
             .fetch_add(cpu_us, Ordering::Relaxed);
     }
+    let again = again(&live, &claimed, &ended);
     let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
     count(host, &settlement);
+    if let Some(again) = again {
+        settlement = put_off(settlement, &again);
+    }
     tell(host, &claimed, &settlement);
     // Nothing durable is forgotten: a settlement that cannot be written now is written when the store is back.
     loop {
@@ -161,6 +165,61 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             // It stays claimed in the store, and runs again at the next start.
             return;
         }
+    }
+}
+
+/// Another attempt at a step that failed.
+struct AnotherAttempt {
+    wait: Duration,
+    number: u32,
+    of: u32,
+}
+
+/// Whether the project has the step tried again.
+fn again(live: &Live, claimed: &ClaimedStep, ended: &Ended) -> Option<AnotherAttempt> {
+    let retry = live.project.settings.retry_of(&claimed.workflow)?;
+    let failure = ended
+        .failure
+        .as_ref()
+        .filter(|_| ended.job_failure.is_none())?;
+    let wait = flow::retry::wait(&retry, failure, claimed.attempt, spread(claimed))?;
+    Some(AnotherAttempt {
+        wait,
+        number: claimed.attempt + 1,
+        of: retry.attempts,
+    })
+}
+
+/// Between 0 and 1, and different for neighbours: Knuth's multiplicative hash of the step's number.
+fn spread(claimed: &ClaimedStep) -> f64 {
+    let hash = (claimed.step.0 as u32)
+        .wrapping_add(claimed.attempt)
+        .wrapping_mul(2_654_435_761);
+    f64::from(hash) / f64::from(u32::MAX)
+}
+
+/// The step ends this attempt only. What it would have left is not kept: the next attempt leaves its own.
+fn put_off(settlement: Settlement, again: &AnotherAttempt) -> Settlement {
+    let wait = i64::try_from(again.wait.as_millis()).unwrap_or(i64::MAX);
+    let at_ms = settlement.finished_ms.saturating_add(wait);
+    let mut log = settlement.log;
+    let tenths = again.wait.as_millis() / 100;
+    log.push(LogLine {
+        level: LogLevel::Info,
+        at_ms: settlement.finished_ms,
+        message: format!(
+            "attempt {} of {} comes in {}.{} s",
+            again.number,
+            again.of,
+            tenths / 10,
+            tenths % 10
+        ),
+    });
+    Settlement {
+        output: None,
+        log,
+        next: Next::Again { at_ms },
+        ..settlement
     }
 }
 
@@ -270,10 +329,18 @@ pub(crate) fn sentence(live: &Live, key: &str, failure: &StepFailure) -> String 
 /// A failed step, for whoever watches the console: what, where, and what to do.
 fn tell(host: &Host, claimed: &ClaimedStep, settlement: &Settlement) {
     if settlement.status == StepStatus::Failed {
-        let said = settlement.log.last();
-        let said = said.map(|line| line.message.as_str()).unwrap_or_default();
+        let (event, lines) = match settlement.next {
+            Next::Again { .. } => ("retrying", 2),
+            Next::Jobs(_) | Next::Leaf(_) | Next::End => ("failed", 1),
+        };
+        let first = settlement.log.len().saturating_sub(lines);
+        let said: Vec<&str> = settlement.log[first..]
+            .iter()
+            .map(|line| line.message.as_str())
+            .collect();
+        let said = said.join("; ");
         host.say(
-            "failed",
+            event,
             &format!("{} in run {}: {said}", claimed.job, claimed.run),
         );
     }

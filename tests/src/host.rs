@@ -170,8 +170,12 @@ impl Host {
     fn ended_runs(&self) -> Vec<Value> {
         wait_for("all runs to end", || {
             let runs = self.runs();
-            let open =
-                |run: &Value| !matches!(run["status"].as_str(), Some("succeeded" | "failed"));
+            let open = |run: &Value| {
+                !matches!(
+                    run["status"].as_str(),
+                    Some("succeeded" | "failed" | "cancelled")
+                )
+            };
             (!runs.iter().any(open)).then_some(runs)
         })
     }

@@ -50,8 +50,10 @@ pub enum What {
     Grants,
     /// An adaptor was shown a secret.
     Reveal,
-    /// A run was tried again.
+    /// A run was done again.
     Retry,
+    /// A run was ended by hand.
+    Cancel,
     /// Something was taken out of the host.
     Export,
 }
@@ -109,6 +111,7 @@ impl What {
             What::Grants => "grants",
             What::Reveal => "reveal",
             What::Retry => "retry",
+            What::Cancel => "cancel",
             What::Export => "export",
         }
     }

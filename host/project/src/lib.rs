@@ -69,8 +69,9 @@ pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
     AdaptorSettings, ClientAuth, CredentialSettings, CredentialSource, Door, INBOX, Keep,
-    OAuthGrant, OAuthSettings, OpenIn, OpenInError, Proof, Retention, Retry, SETTINGS_FILE,
-    Settings, SignatureHash, TriggerAuth, TriggerSettings, is_oauth_field, oauth_field,
+    OAuthGrant, OAuthSettings, OpenIn, OpenInError, Proof, Retention, Retry, RetryOn,
+    SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings, WorkflowSettings,
+    is_oauth_field, oauth_field,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
 pub use tenants::{

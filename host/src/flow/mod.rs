@@ -2,6 +2,7 @@
 //! `run`, which does not.
 
 mod conditions;
+pub mod retry;
 mod severity;
 
 use std::collections::BTreeMap;
@@ -111,6 +112,13 @@ pub fn started_by(workflow: &Workflow, trigger: &str) -> Vec<String> {
         return vec![key_of_trigger(&workflow.id, trigger)];
     }
     edges.iter().map(|(_, job)| job.key.clone()).collect()
+}
+
+/// Whether the project has a job of this key, or a trigger that a key stands for.
+pub fn is_there(live: &Live, key: &str) -> bool {
+    let mut triggers = live.project.triggers();
+    live.project.job(key).is_some()
+        || triggers.any(|(workflow, trigger)| key_of_trigger(&workflow.id, &trigger.id) == key)
 }
 
 /// Runs a step, and finds out what follows.

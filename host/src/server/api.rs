@@ -26,7 +26,7 @@ pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
         ["dataclips", id] => dataclip(host, id).await,
         _ => {
             return not_found(
-                "the API has project, messages, runs, runs/<id>, dataclips/<id>, session and audit",
+                "the API has project, messages, runs, runs/<id>, runs/<id>/retry, runs/<id>/cancel, dataclips/<id>, session and audit",
             );
         }
     };

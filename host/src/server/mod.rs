@@ -6,6 +6,7 @@
 
 mod api;
 mod audit;
+mod decide;
 pub mod doors;
 mod metrics;
 mod oidc;
@@ -216,6 +217,10 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
         Ok(principal) => principal,
         Err(refusal) => return refusal,
     };
+    if let (&Method::POST, Some((id, what))) = (&method, decide::is_here(path)) {
+        let run = (id.to_owned(), what.to_owned());
+        return decide::answer(host, peer, &principal, (&run.0, &run.1), request).await;
+    }
     let query = request.uri().query();
     match (&method, path) {
         (&Method::GET, "/api/v1/audit") => {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{Lanes, Places, Share};
 use crate::host::Host;
-use crate::{granted, reload, repeater, runner};
+use crate::{alarm, granted, reload, repeater, runner};
 
 /// What all projects of a host share.
 #[derive(Clone)]
@@ -42,6 +42,7 @@ impl Running {
             tokio::spawn(granted::run(Arc::clone(&host), means.access.clone())),
             tokio::spawn(runner::run(Arc::clone(&host), share, means.lanes.clone())),
             tokio::spawn(repeater::run(Arc::clone(&host))),
+            tokio::spawn(alarm::run(Arc::clone(&host))),
             tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone())),
         ];
         Running { host, hint, tasks }

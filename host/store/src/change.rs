@@ -43,9 +43,16 @@ impl From<SqlError> for Failure {
 pub(crate) struct Effects {
     pub(crate) queued: Vec<StepId>,
     pub(crate) settled: Vec<StepId>,
+    /// Steps that had waited for their time.
+    pub(crate) woken: Vec<StepId>,
+    /// A step waits for a time now.
+    pub(crate) put_off: bool,
     pub(crate) finished: Vec<RunId>,
     pub(crate) runs_succeeded: i64,
     pub(crate) runs_failed: i64,
+    pub(crate) runs_cancelled: i64,
+    /// Steps that are no longer in the queue though nobody has settled them.
+    pub(crate) taken_out: Vec<StepId>,
 }
 
 /// The open transaction, as changes see it.
@@ -119,6 +126,16 @@ impl Writing<'_> {
     /// Steps that will wait once this transaction is committed.
     pub(crate) fn queued(&self) -> u64 {
         self.queue.queued() + self.effects.queued.len() as u64
+    }
+
+    /// Refuses a dataclip that is not stored.
+    pub(crate) fn require_dataclip(&mut self, dataclip: DataclipId) -> Result<(), Failure> {
+        let known = self.db.query_opt(
+            "SELECT id FROM dataclips WHERE id = $1",
+            values![dataclip],
+            |_| Ok(()),
+        )?;
+        known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
     }
 
     /// Opens a run with its first steps: one in the queue, the others behind it.

@@ -97,7 +97,12 @@ impl Claim {
 
     /// Adds a claimed step; the size of what it starts from.
     fn read(&mut self, step: StepId, db: &mut Db) -> Result<usize, SqlError> {
-        let claimed = claimed_step(db, step)?;
+        let Some(claimed) = claimed_step(db, step)? else {
+            // Somebody has ended its run in between.
+            self.taken.retain(|taken| *taken != step);
+            self.queue.settled(&[step]);
+            return Ok(0);
+        };
         let bytes = match &claimed.input {
             StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
             StepInput::Nothing => 0,
@@ -152,8 +157,8 @@ fn mark_claimed(db: &mut Db, host: i64, max: usize) -> Result<Vec<StepId>, SqlEr
     Ok(steps)
 }
 
-fn claimed_step(db: &mut Db, step: StepId) -> Result<ClaimedStep, SqlError> {
-    db.query_one(
+fn claimed_step(db: &mut Db, step: StepId) -> Result<Option<ClaimedStep>, SqlError> {
+    db.query_opt(
         concat!(
             "SELECT ",
             queue_columns!(),

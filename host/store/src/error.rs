@@ -132,6 +132,12 @@ pub enum StoreError {
         /// The run.
         run: RunId,
     },
+    /// The run has not ended.
+    #[error("run {run} has not ended; cancel it first, or wait for its end")]
+    RunOpen {
+        /// The run.
+        run: RunId,
+    },
     /// No dataclip has this number.
     #[error("there is no dataclip {dataclip}; it may be older than the project's retention")]
     NoSuchDataclip {

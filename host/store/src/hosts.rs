@@ -118,7 +118,7 @@ pub(crate) fn tell(db: &mut Db, channel: Option<&str>, effects: &Effects) -> Res
         return Ok(());
     };
     let news = News {
-        work: !effects.queued.is_empty(),
+        work: !effects.queued.is_empty() || !effects.woken.is_empty(),
         finished_many: effects.finished.len() > NAMED_MAX,
         finished: effects.finished.iter().copied().take(NAMED_MAX).collect(),
     };

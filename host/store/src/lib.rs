@@ -23,6 +23,7 @@
 extern crate self as fonio_store;
 
 mod accept;
+mod again;
 mod change;
 mod claim;
 mod collections;
@@ -31,6 +32,7 @@ mod error;
 mod full_disk;
 mod hosts;
 mod ids;
+mod later;
 mod link;
 mod lock;
 mod model;
@@ -50,15 +52,16 @@ mod store;
 mod waiters;
 mod writer;
 
+pub use again::{AgainFrom, AgainInput};
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use lock::make_folder;
 pub use model::{
-    Accepted, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel, LogLine,
-    MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next, RUN_LOG_MAX_BYTES,
-    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary,
-    STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome, StepState,
-    StepStatus, StoredMessage, leaf_names,
+    Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel,
+    LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next,
+    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
+    RunSummary, STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome,
+    StepState, StepStatus, StoredMessage, leaf_names,
 };
 pub use store::{Store, StoreOptions};

@@ -196,6 +196,11 @@ pub enum Next {
     Leaf(String),
     /// The run ends here and has failed, whatever still waits in it.
     End,
+    /// The same step once more, from what it started from, not before this time. Its output is not kept.
+    Again {
+        /// Milliseconds since 1970.
+        at_ms: i64,
+    },
 }
 
 /// The answer to a settlement: durable when the caller sees it.
@@ -248,6 +253,18 @@ pub enum RunStatus {
     Succeeded,
     /// No step is open, and a leaf failed.
     Failed,
+    /// Somebody ended it.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether no step of it is open.
+    pub fn has_ended(self) -> bool {
+        match self {
+            RunStatus::Queued | RunStatus::Running => false,
+            RunStatus::Succeeded | RunStatus::Failed | RunStatus::Cancelled => true,
+        }
+    }
 }
 
 /// Where a step stands.
@@ -258,6 +275,8 @@ pub enum StepState {
     Queued,
     /// Claimed.
     Running,
+    /// Tried, and waiting for the time at which it is tried again.
+    Waiting,
     /// Settled well.
     Succeeded,
     /// Settled badly.
@@ -297,6 +316,10 @@ pub struct RunSummary {
     pub finished_ms: Option<i64>,
     /// Its final state: that of its leaf; of several, an object of each under its name.
     pub output: Option<DataclipId>,
+    /// The run that failed and that it does again.
+    pub retry_of: Option<RunId>,
+    /// The run that does it again.
+    pub retried_by: Option<RunId>,
 }
 
 /// A run with its steps.
@@ -341,6 +364,28 @@ pub struct StepDetail {
     pub started_ms: Option<i64>,
     /// When the job ended.
     pub finished_ms: Option<i64>,
+    /// When it is tried again, of one that waits for that.
+    pub due_ms: Option<i64>,
+    /// What the job wrote.
+    pub log: Vec<LogLine>,
+    /// The attempts before, oldest first.
+    pub earlier: Vec<AttemptDetail>,
+}
+
+/// An attempt at a step that failed, and after which it was tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptDetail {
+    /// 1 for the first.
+    pub attempt: u32,
+    /// As in [`Settlement::exit_code`].
+    pub exit_code: i32,
+    /// The error as JSON; in JSON, itself.
+    #[serde(serialize_with = "as_json")]
+    pub error: Option<String>,
+    /// When the job began.
+    pub started_ms: i64,
+    /// When the job ended.
+    pub finished_ms: i64,
     /// What the job wrote.
     pub log: Vec<LogLine>,
 }
@@ -352,7 +397,7 @@ pub struct RunOutcome {
     pub run: RunId,
     /// The workflow it is a run of.
     pub workflow: String,
-    /// `Succeeded` or `Failed`.
+    /// `Succeeded`, `Failed` or `Cancelled`.
     pub status: RunStatus,
     /// Its final state, as in [`RunSummary::output`].
     pub output: Option<DataclipId>,
@@ -386,10 +431,14 @@ pub struct Counts {
     pub runs_succeeded: u64,
     /// Runs that failed.
     pub runs_failed: u64,
+    /// Runs that somebody ended.
+    pub runs_cancelled: u64,
     /// Steps waiting to be claimed.
     pub steps_queued: u64,
     /// Steps claimed and not yet settled.
     pub steps_running: u64,
+    /// Steps waiting for a time at which they are tried again.
+    pub steps_waiting: u64,
 }
 
 /// What is JSON already becomes part of the document, not a text in it.
@@ -430,5 +479,5 @@ macro_rules! stored_as_integer {
 }
 
 // Part of the file format: a number never changes its meaning.
-stored_as_integer!(RunStatus { Queued = 0, Running = 1, Succeeded = 2, Failed = 3 });
+stored_as_integer!(RunStatus { Queued = 0, Running = 1, Succeeded = 2, Failed = 3, Cancelled = 4 });
 stored_as_integer!(StepStatus { Succeeded = 2, Failed = 3 });

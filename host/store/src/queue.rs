@@ -216,6 +216,23 @@ impl Queue {
         }
     }
 
+    /// Steps that a commit has taken out of the table, claimed or waiting.
+    pub(crate) fn taken_out(&self, steps: &[StepId]) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        for step in steps {
+            if state.running.remove(step) {
+                continue;
+            }
+            state.queued = state.queued.saturating_sub(1);
+            if let Waiting::Window { window, .. } = &mut state.waiting
+                && let Ok(place) = window.binary_search(step)
+            {
+                window.remove(place);
+            }
+        }
+    }
+
     /// The oldest waiting step of a file, now claimed. `refill(after, limit)` reads the steps of the table above a number.
     pub(crate) fn take<E>(
         &self,
@@ -284,6 +301,42 @@ impl Queue {
                 Waiting::Table { promising, news } => {
                     *promising = true;
                     *news += 1;
+                }
+            }
+        }
+        drop(guard);
+        self.work.notify_waiters();
+    }
+
+    /// Steps that have waited for their time are in the table again, with the numbers that they had.
+    pub(crate) fn put_back(&self, steps: &[StepId]) {
+        if steps.is_empty() {
+            return;
+        }
+        let mut guard = self.state();
+        let state = &mut *guard;
+        state.queued += steps.len() as u64;
+        match &mut state.waiting {
+            Waiting::Table { promising, news } => {
+                *promising = true;
+                *news += 1;
+            }
+            Waiting::Window {
+                window,
+                horizon,
+                spilled,
+            } => {
+                for &step in steps {
+                    if step <= *horizon {
+                        let place = window.partition_point(|&other| other < step);
+                        // A refill may have seen the row between the commit and this call.
+                        if window.get(place) != Some(&step) {
+                            window.insert(place, step);
+                        }
+                    } else {
+                        // Beyond what the window knows of: it is found in the table.
+                        *spilled = true;
+                    }
                 }
             }
         }

@@ -1,11 +1,11 @@
 //! What the API and the console ask for, each bounded.
 
 use crate::collections::{Item, ItemFilter, Items};
-use crate::ids::{DataclipId, MessageId, RunId};
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::model::{
-    Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, RUN_LOG_MAX_BYTES,
-    RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus, RunSummary, StepDetail,
-    StepOutcome, StepState, StepStatus, StoredMessage,
+    AttemptDetail, Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage,
+    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
+    RunSummary, StepDetail, StepOutcome, StepState, StepStatus, StoredMessage,
 };
 use crate::queue::Queue;
 use crate::queued::{QueuedStep, queue_columns};
@@ -175,7 +175,7 @@ pub(crate) fn is_last_tick_open(db: &mut Db, clock: &str) -> Result<bool, SqlErr
 /// What [`summary`] reads.
 macro_rules! summaries {
     () => {
-        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output FROM runs"
+        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output, retry_of, retried_by FROM runs"
     };
 }
 
@@ -200,9 +200,13 @@ pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDet
         let (mut steps, mut truncated) = settled_steps(db, id)?;
         if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
             steps.extend(open_steps(db, queue, id)?);
+            steps.extend(waiting_steps(db, id)?);
             truncated |= steps.len() > RUN_STEPS_MAX;
             steps.truncate(RUN_STEPS_MAX);
             steps.sort_by_key(|step| step.id);
+        }
+        for step in steps.iter_mut().filter(|step| step.attempt > 1) {
+            step.earlier = earlier_attempts(db, step.id, &mut truncated)?;
         }
         Ok(Some(RunDetail {
             run,
@@ -244,14 +248,24 @@ pub(crate) fn outcome(db: &mut Db, id: RunId) -> Result<Outcome, SqlError> {
 
 pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
     // Numbers are drawn in sequence, so the highest is how many there ever were; counting rows would read them all.
-    let (messages, runs, runs_succeeded, runs_failed): (u64, u64, u64, u64) = db.query_one(
-        "SELECT (SELECT coalesce(max(id), 0) FROM messages),
+    let (messages, runs, runs_succeeded, runs_failed, runs_cancelled): (u64, u64, u64, u64, u64) =
+        db.query_one(
+            "SELECT (SELECT coalesce(max(id), 0) FROM messages),
                 (SELECT coalesce(max(id), 0) FROM runs),
                 (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 2),
-                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 3)",
-        values![],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-    )?;
+                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 3),
+                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 4)",
+            values![],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
+            },
+        )?;
     let (steps_queued, steps_running) = match db {
         Db::Sqlite(_) => (queue.queued(), queue.running()),
         Db::Postgres(_) => db.query_one(
@@ -260,14 +274,17 @@ pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?,
     };
+    let steps_waiting = db.query_one("SELECT count(*) FROM later", values![], |row| row.get(0))?;
     Ok(Counts {
         messages,
         runs,
-        runs_open: runs.saturating_sub(runs_succeeded + runs_failed),
+        runs_open: runs.saturating_sub(runs_succeeded + runs_failed + runs_cancelled),
         runs_succeeded,
         runs_failed,
+        runs_cancelled,
         steps_queued,
         steps_running,
+        steps_waiting,
     })
 }
 
@@ -282,6 +299,8 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, SqlError> {
         created_ms: row.get(6)?,
         finished_ms: row.get(7)?,
         output: row.get(8)?,
+        retry_of: row.get(9)?,
+        retried_by: row.get(10)?,
     })
 }
 
@@ -335,7 +354,9 @@ fn settled_step(row: &Row<'_>) -> Result<StepDetail, SqlError> {
         output: row.get(7)?,
         started_ms: Some(row.get(8)?),
         finished_ms: Some(row.get(9)?),
+        due_ms: None,
         log: Vec::new(),
+        earlier: Vec::new(),
     })
 }
 
@@ -365,8 +386,62 @@ fn open_steps(db: &mut Db, queue: &Queue, run: RunId) -> Result<Vec<StepDetail>,
                 output: None,
                 started_ms: queued.claimed_ms,
                 finished_ms: None,
+                due_ms: None,
                 log: Vec::new(),
+                earlier: Vec::new(),
                 job: queued.job,
+            })
+        },
+    )
+}
+
+/// Steps that wait for their next attempt.
+fn waiting_steps(db: &mut Db, run: RunId) -> Result<Vec<StepDetail>, SqlError> {
+    db.query(
+        "SELECT step, job, attempts, dataclip, due_ms FROM later WHERE run = $1 ORDER BY step LIMIT $2",
+        values![run, RUN_STEPS_MAX as i64 + 1],
+        |row| {
+            Ok(StepDetail {
+                id: row.get(0)?,
+                job: row.get(1)?,
+                status: StepState::Waiting,
+                attempt: row.get::<u32>(2)? + 1,
+                exit_code: None,
+                error: None,
+                input: row.get(3)?,
+                output: None,
+                started_ms: None,
+                finished_ms: None,
+                due_ms: Some(row.get(4)?),
+                log: Vec::new(),
+                earlier: Vec::new(),
+            })
+        },
+    )
+}
+
+/// Without logs longer than 80 KiB: a hundred of 1 MiB would be too large an answer.
+fn earlier_attempts(
+    db: &mut Db,
+    step: StepId,
+    truncated: &mut bool,
+) -> Result<Vec<AttemptDetail>, SqlError> {
+    let log_max = (RUN_LOG_MAX_BYTES / 100) as i64;
+    db.query(
+        "SELECT attempt, exit_code, error, started_ms, finished_ms,
+                CASE WHEN length(lines) <= $2 THEN lines END, lines IS NOT NULL AND length(lines) > $2
+         FROM attempts WHERE step = $1 ORDER BY attempt",
+        values![step, log_max],
+        |row| {
+            let lines: Option<Vec<u8>> = row.get(5)?;
+            *truncated |= row.get::<bool>(6)?;
+            Ok(AttemptDetail {
+                attempt: row.get(0)?,
+                exit_code: row.get(1)?,
+                error: row.get(2)?,
+                started_ms: row.get(3)?,
+                finished_ms: row.get(4)?,
+                log: log_lines(&lines.unwrap_or_default())?,
             })
         },
     )
@@ -376,7 +451,7 @@ fn step_outcome(step: StepDetail) -> Option<StepOutcome> {
     let status = match step.status {
         StepState::Succeeded => StepStatus::Succeeded,
         StepState::Failed => StepStatus::Failed,
-        StepState::Queued | StepState::Running => return None,
+        StepState::Queued | StepState::Running | StepState::Waiting => return None,
     };
     Some(StepOutcome {
         job: step.job,

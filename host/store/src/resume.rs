@@ -21,7 +21,8 @@ pub(crate) fn resume(db: &mut Db) -> Result<Found, SqlError> {
     )?;
     let queued = db.number("SELECT count(*) FROM queue", values![])?;
     let last_step = db.number(
-        "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(id), 0) FROM steps))",
+        "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(step), 0) FROM later),
+                    (SELECT coalesce(max(id), 0) FROM steps))",
         values![],
     )?;
     Ok(Found {

@@ -27,6 +27,17 @@ impl Change for Settle {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
         self.check(writing)?;
         let claimed = self.leave_queue(writing)?;
+        if let Next::Again { at_ms } = self.settlement.next {
+            self.put_off(writing, &claimed, at_ms)?;
+            writing.effects.settled.push(self.step);
+            writing.effects.put_off = true;
+            return Ok(Settled {
+                run: claimed.run,
+                run_status: RunStatus::Running,
+                next: None,
+                output: None,
+            });
+        }
         let output = match &self.settlement.output {
             Some(output) => Some(writing.add_dataclip(claimed.run, output)?),
             None => None,
@@ -86,8 +97,56 @@ impl Settle {
                     max,
                 }))
             }
-            Next::Jobs(_) | Next::Leaf(_) | Next::End => Ok(()),
+            Next::Jobs(_) | Next::Leaf(_) | Next::End | Next::Again { .. } => Ok(()),
         }
+    }
+
+    /// The attempt is over; the step waits for its next one.
+    fn put_off(
+        &self,
+        writing: &mut Writing<'_>,
+        claimed: &QueuedStep,
+        at_ms: i64,
+    ) -> Result<(), SqlError> {
+        let (message, dataclip) = claimed.input.columns();
+        writing.db.execute(
+            "INSERT INTO later (step, run, job, message, dataclip, attempts, due_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                self.step,
+                claimed.run,
+                &claimed.job,
+                message,
+                dataclip,
+                claimed.attempt(),
+                at_ms
+            ],
+        )?;
+        let Settlement {
+            exit_code,
+            error,
+            started_ms,
+            finished_ms,
+            ..
+        } = &self.settlement;
+        writing.db.execute(
+            "INSERT INTO attempts (step, attempt, exit_code, error, lines, started_ms, finished_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            values![
+                self.step,
+                claimed.attempt(),
+                *exit_code,
+                error,
+                &self.log,
+                *started_ms,
+                *finished_ms
+            ],
+        )?;
+        let took_ms = (finished_ms - started_ms).max(0);
+        writing.db.execute(
+            "UPDATE runs SET used_ms = used_ms + $2, status = 1 WHERE id = $1",
+            values![claimed.run, took_ms],
+        )?;
+        Ok(())
     }
 
     fn leave_queue(&self, writing: &mut Writing<'_>) -> Result<QueuedStep, SqlError> {
@@ -117,7 +176,7 @@ impl Settle {
         } = &self.settlement;
         let leaf = match &self.settlement.next {
             Next::Leaf(name) => Some(name),
-            Next::Jobs(_) | Next::End => None,
+            Next::Jobs(_) | Next::End | Next::Again { .. } => None,
         };
         writing.db.execute(
             "INSERT INTO steps
@@ -192,7 +251,7 @@ impl Settle {
         let (opened, leaves, failed) = match &self.settlement.next {
             Next::Jobs(jobs) => (jobs.len() as i64, 0, false),
             Next::Leaf(_) => (0, 1, failed),
-            Next::End => (0, 0, true),
+            Next::End | Next::Again { .. } => (0, 0, true),
         };
         let final_state = (leaves > 0).then_some(output).flatten();
         let took_ms = (self.settlement.finished_ms - self.settlement.started_ms).max(0);
@@ -226,7 +285,7 @@ impl Settle {
     ) -> Result<Option<StepId>, SqlError> {
         let jobs = match &self.settlement.next {
             Next::Jobs(jobs) => jobs.as_slice(),
-            Next::Leaf(_) | Next::End => &[],
+            Next::Leaf(_) | Next::End | Next::Again { .. } => &[],
         };
         let input = output.map_or(QueuedInput::Nothing, QueuedInput::Dataclip);
         // Nearly every run has one step at a time: it never passes through the table of those that wait.

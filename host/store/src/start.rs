@@ -2,8 +2,7 @@
 //! host that is killed neither forgets a tick nor runs it twice.
 
 use crate::change::{Change, Failure, Writing};
-use crate::error::StoreError;
-use crate::ids::{DataclipId, RunId};
+use crate::ids::RunId;
 use crate::model::NewRun;
 use crate::sql::{SqlError, values};
 
@@ -47,7 +46,7 @@ impl Tick {
 impl Start {
     fn check(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
         for dataclip in self.run.first.iter().filter_map(|first| first.input) {
-            require(writing, dataclip)?;
+            writing.require_dataclip(dataclip)?;
         }
         writing.make_room(0)
     }
@@ -90,15 +89,6 @@ impl Change for StartTick {
         )?;
         Ok(Some(run))
     }
-}
-
-fn require(writing: &mut Writing<'_>, dataclip: DataclipId) -> Result<(), Failure> {
-    let known = writing.db.query_opt(
-        "SELECT id FROM dataclips WHERE id = $1",
-        values![dataclip],
-        |_| Ok(()),
-    )?;
-    known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
 }
 
 /// A tick that starts nothing.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::accept::Accept;
 use crate::change::{Change, NO_LIMIT, Numbers, Room};
@@ -87,6 +87,7 @@ struct Inner {
     closed: Arc<AtomicBool>,
     stored_max: Arc<AtomicU64>,
     stored: Arc<AtomicU64>,
+    alarm: Arc<Notify>,
 }
 
 /// What differs between a file and a database that is shared.
@@ -216,6 +217,7 @@ impl Store {
             .stored;
         let stored = Arc::new(AtomicU64::new(stored));
         let stored_max = Arc::new(AtomicU64::new(stored_max));
+        let alarm = Arc::new(Notify::new());
         let place = link.place().to_owned();
         let writer = Writer {
             link,
@@ -224,6 +226,7 @@ impl Store {
             queue_max: options.queue_max,
             stored_max: Arc::clone(&stored_max),
             stored: Arc::clone(&stored),
+            alarm: Arc::clone(&alarm),
             numbers: parts.numbers,
             began: Began::default(),
             broken: None,
@@ -244,6 +247,7 @@ impl Store {
             closed: Arc::new(AtomicBool::new(false)),
             stored_max,
             stored,
+            alarm,
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -455,6 +459,10 @@ impl Store {
 
     pub(crate) fn pages(&self) -> &Reader {
         &self.inner.pages
+    }
+
+    pub(crate) fn alarm(&self) -> &Notify {
+        &self.inner.alarm
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {

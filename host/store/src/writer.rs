@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rusqlite::ffi;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use crate::change::{Change, Effects, Failure, Numbers, Room, Writing};
 use crate::error::StoreError;
@@ -94,6 +94,8 @@ pub(crate) struct Writer {
     pub(crate) stored_max: Arc<AtomicU64>,
     /// About how much is stored, where there is a limit.
     pub(crate) stored: Arc<AtomicU64>,
+    /// Told when a step waits for a time.
+    pub(crate) alarm: Arc<Notify>,
     pub(crate) numbers: Numbers,
     pub(crate) began: Began,
     /// Set when a sync failed: the system may have thrown away what it could not write, and a later sync would not tell.
@@ -271,7 +273,12 @@ impl Writer {
         match written {
             Ok(()) => {
                 self.queue.add(&effects.queued);
+                self.queue.put_back(&effects.woken);
+                if effects.put_off {
+                    self.alarm.notify_one();
+                }
                 self.queue.settled(&effects.settled);
+                self.queue.taken_out(&effects.taken_out);
                 self.began.forget(&effects.settled);
                 self.waiters.finished(&effects.finished);
                 Ok(())
@@ -394,6 +401,7 @@ fn add_to_totals(db: &mut Db, host: i64, effects: &Effects) -> Result<(), SqlErr
     for (status, runs) in [
         (RunStatus::Succeeded, effects.runs_succeeded),
         (RunStatus::Failed, effects.runs_failed),
+        (RunStatus::Cancelled, effects.runs_cancelled),
     ] {
         if runs > 0 {
             db.execute(

@@ -3,6 +3,8 @@
 /// Which store the suite opens.
 const STORE: common::Kind = common::Kind::Postgres;
 
+#[path = "suite/again.rs"]
+mod again;
 #[path = "suite/collections.rs"]
 mod collections;
 #[path = "suite/common.rs"]

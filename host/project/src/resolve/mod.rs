@@ -15,7 +15,7 @@ use crate::grants::CollectionGrants;
 use crate::inputs::Inputs;
 use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Unfinished, Workflow};
 use crate::report::Place;
-use crate::settings::{SETTINGS_FILE, Settings, settle_triggers};
+use crate::settings::{SETTINGS_FILE, Settings, refuse_unknown_workflows, settle_triggers};
 use crate::suggest::did_you_mean;
 
 use expressions::Expressions;
@@ -59,6 +59,7 @@ pub(crate) fn resolve(
         return (None, unfinished);
     };
     warn_of_unused_adaptors(inputs, &settings, &workflows);
+    refuse_unknown_workflows(inputs, &settings, &workflows);
     warn_of_absent_collections(inputs, &settings, &draft.collections);
     let variables = granted_variables(inputs, &settings, variables);
     settle_triggers(inputs, &mut settings, &workflows, &credentials, &aliases);

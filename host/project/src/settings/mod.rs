@@ -3,7 +3,9 @@
 mod adaptors;
 mod oauth;
 mod read;
+mod retry;
 mod triggers;
+mod workflows;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +15,11 @@ use std::time::Duration;
 
 pub use oauth::{ClientAuth, OAuthGrant, OAuthSettings, is_oauth_field, oauth_field};
 pub(crate) use read::read;
+pub use retry::{Retry, RetryOn};
 pub(crate) use triggers::settle as settle_triggers;
 pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
+pub use workflows::WorkflowSettings;
+pub(crate) use workflows::refuse_unknown as refuse_unknown_workflows;
 
 use crate::grants::{CollectionGrants, Origin};
 use crate::limits::{LimitInfo, Limits, milliseconds};
@@ -46,8 +51,10 @@ pub struct Settings {
     pub(crate) limits_set: Vec<&'static str>,
     /// `[signatures] keys`: by one of which each file in `adaptors/` must be signed. Nothing: they need not be.
     pub signature_keys: Option<Vec<String>>,
-    /// `[retry]`.
-    pub retry: Retry,
+    /// `[retry]`; without the table nothing is tried again.
+    pub retry: Option<Retry>,
+    /// `[workflows.ID]`.
+    pub workflows: BTreeMap<String, WorkflowSettings>,
     /// `[retention]`.
     pub retention: Retention,
 }
@@ -183,27 +190,6 @@ impl FromStr for OpenIn {
                 Ok(OpenIn::Body(pointer.to_owned()))
             }
             _ => Err(OpenInError(text.to_owned())),
-        }
-    }
-}
-
-/// `[retry]`: how often a failed run is tried again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// All attempts, the first included. Default 5.
-    pub attempts: u32,
-    /// Before the second attempt; doubles each time. Default 2 s.
-    pub backoff: Duration,
-    /// The longest wait between two attempts. Default 10 min.
-    pub max_backoff: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Retry {
-        Retry {
-            attempts: 5,
-            backoff: Duration::from_secs(2),
-            max_backoff: Duration::from_secs(600),
         }
     }
 }

@@ -5,15 +5,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{
-    CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention, Retry,
-    SETTINGS_FILE, Settings,
+    CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention, SETTINGS_FILE,
+    Settings,
 };
 use crate::grants::Origin;
 use crate::inputs::{Inputs, Read};
 use crate::limits::{LIMITS, LimitInfo, Limits, Unit};
 use crate::reading::Reading;
 use crate::report::{Place, Secrecy};
-use crate::sizes::{format_duration, parse_duration};
+use crate::sizes::parse_duration;
 use crate::tree::{Data, Key, Node, parse_toml};
 
 const TABLES: &[&str] = &[
@@ -24,17 +24,16 @@ const TABLES: &[&str] = &[
     "triggers",
     "limits",
     "retry",
+    "workflows",
     "retention",
     "signatures",
 ];
 /// Longest name under which a project is known to others.
 const ID_MAX: usize = 64;
-/// Retrying more often than this within the longest wait helps nobody.
-const ATTEMPTS_MAX: u64 = 100;
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Keys that are checked and kept, and change nothing yet: saying so is better than a promise that is not kept.
-const WITHOUT_EFFECT: &[&str] = &["retry", "retention"];
+const WITHOUT_EFFECT: &[&str] = &["retention"];
 
 /// Reads fonio.toml; a missing one is an empty one. Nothing if it is not TOML.
 pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
@@ -72,7 +71,8 @@ impl Reading<'_> {
                 "signatures" => settings.signature_keys = Some(self.signatures(value)),
                 "triggers" => settings.triggers = self.trigger_settings(value),
                 "limits" => (settings.limits, settings.limits_set) = self.limits(value),
-                "retry" => settings.retry = self.retry(key, value),
+                "retry" => settings.retry = Some(self.retry(key, value, "[retry]")),
+                "workflows" => settings.workflows = self.workflow_settings(value),
                 "retention" => settings.retention = self.retention(key, value),
                 _ => self.unknown(key, "fonio.toml", TABLES),
             }
@@ -259,41 +259,6 @@ impl Reading<'_> {
         }
     }
 
-    fn retry(&mut self, table: &Key, node: &Node) -> Retry {
-        self.say_if_without_effect(table);
-        let mut retry = Retry::default();
-        for (key, value) in self.map(node, "[retry]").unwrap_or_default() {
-            match key.text.as_str() {
-                "attempts" => retry.attempts = self.attempts(value).unwrap_or(retry.attempts),
-                "backoff" => retry.backoff = self.duration(key, value).unwrap_or(retry.backoff),
-                "max_backoff" => {
-                    retry.max_backoff = self.duration(key, value).unwrap_or(retry.max_backoff)
-                }
-                _ => self.unknown(key, "[retry]", &["attempts", "backoff", "max_backoff"]),
-            }
-        }
-        if retry.max_backoff < retry.backoff {
-            let (longest, first) = (
-                format_duration(retry.max_backoff),
-                format_duration(retry.backoff),
-            );
-            self.error(table.at, format!("the longest wait, `max_backoff` {longest}, is shorter than the first, `backoff` {first}"));
-        }
-        retry
-    }
-
-    fn attempts(&mut self, node: &Node) -> Option<u32> {
-        let number = match &node.data {
-            Data::Number(number) => number.as_u64().filter(|n| (1..=ATTEMPTS_MAX).contains(n)),
-            _ => None,
-        };
-        if number.is_none() {
-            self.error(node.at, "`attempts` should be a whole number")
-                .help(format!("from 1, which is no retry, to {ATTEMPTS_MAX}"));
-        }
-        u32::try_from(number?).ok()
-    }
-
     fn retention(&mut self, table: &Key, node: &Node) -> Retention {
         self.say_if_without_effect(table);
         let mut retention = Retention::default();
@@ -322,7 +287,7 @@ impl Reading<'_> {
         None
     }
 
-    fn duration(&mut self, key: &Key, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&mut self, key: &Key, node: &Node) -> Option<Duration> {
         let text = match &node.data {
             Data::Text(text) => text,
             _ => return self.wrong_kind(node, &format!("`{}`", key.text), &Unit::Time.to_string()),

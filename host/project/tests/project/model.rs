@@ -202,12 +202,9 @@ fn every_key_of_fonio_toml_is_read() {
         (limits.cpu_time, limits.wall_time),
         (Duration::from_secs(1), Duration::from_secs(600))
     );
+    let retry = settings.retry.expect("a table");
     assert_eq!(
-        (
-            settings.retry.attempts,
-            settings.retry.backoff,
-            settings.retry.max_backoff
-        ),
+        (retry.attempts, retry.backoff, retry.max_backoff),
         (3, Duration::from_secs(1), Duration::from_secs(3600))
     );
     let day = Duration::from_secs(86_400);

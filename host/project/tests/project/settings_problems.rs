@@ -52,7 +52,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[retry]\ntries = 1\n",
-            "2:1 there is no key `tries` in [retry] | [retry] may have: `attempts`, `backoff`, `max_backoff`",
+            "2:1 there is no key `tries` in [retry] | [retry] may have: `attempts`, `backoff`, `max_backoff`, `on`",
         ),
         (
             "[retention]\nrun = \"1d\"\n",
@@ -239,10 +239,28 @@ fn retry_and_retention_are_checked() {
 }
 
 #[test]
+fn the_retries_of_a_workflow_that_is_not_there_are_an_error() {
+    let problems = with_toml("[workflows.tirgger-1]\nretry = { on = \"any\" }\n").problems();
+    assert_eq!(
+        problems,
+        ["error fonio.toml:1:12 there is no workflow `tirgger-1` | did you mean `trigger-1`?"]
+    );
+    let problems =
+        with_toml("[workflows.trigger-1]\nretry = { on = \"some\", tries = 1 }\n").problems();
+    assert_eq!(
+        problems,
+        [
+            "error fonio.toml:2:16 `on` cannot be `some` | transient (a system that cannot be reached, or says that it cannot now) or any",
+            "error fonio.toml:2:24 there is no key `tries` in `retry` | `retry` may have: `attempts`, `backoff`, `max_backoff`, `on`",
+        ]
+    );
+}
+
+#[test]
 fn what_has_no_effect_yet_is_said_to_have_none() {
     let fixture = with_toml("[retry]\nattempts = 2\n[retention]\nruns = \"1d\"\n");
     let help = "it is checked and kept for the version that honours it";
-    let expected = [("1:2", "retry"), ("3:2", "retention")];
+    let expected = [("3:2", "retention")];
     assert_eq!(
         fixture.problems(),
         expected.map(|(place, name)| format!(

@@ -32,6 +32,8 @@ const MIGRATIONS: &[&str] = &[r#"
         steps BIGINT NOT NULL DEFAULT 0,
         leaves BIGINT NOT NULL DEFAULT 0,
         output BIGINT,
+        retry_of BIGINT,
+        retried_by BIGINT,
         created_ms BIGINT NOT NULL,
         finished_ms BIGINT
     ) WITH (fillfactor = 70);
@@ -58,6 +60,27 @@ const MIGRATIONS: &[&str] = &[r#"
         dataclip BIGINT
     );
     CREATE INDEX waiting_by_run ON waiting (run);
+    CREATE TABLE later (
+        step BIGINT PRIMARY KEY,
+        run BIGINT NOT NULL,
+        job TEXT NOT NULL,
+        message BIGINT,
+        dataclip BIGINT,
+        attempts BIGINT NOT NULL,
+        due_ms BIGINT NOT NULL
+    );
+    CREATE INDEX later_by_due ON later (due_ms);
+    CREATE INDEX later_by_run ON later (run);
+    CREATE TABLE attempts (
+        step BIGINT NOT NULL,
+        attempt BIGINT NOT NULL,
+        exit_code BIGINT NOT NULL,
+        error TEXT,
+        lines BYTEA,
+        started_ms BIGINT NOT NULL,
+        finished_ms BIGINT NOT NULL,
+        PRIMARY KEY (step, attempt)
+    );
     CREATE TABLE steps (
         id BIGINT PRIMARY KEY,
         run BIGINT NOT NULL,

@@ -121,6 +121,28 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     INSERT INTO ended SELECT run_status, 0, runs FROM totals;
     DROP TABLE totals;
+    CREATE TABLE later (
+        step INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        message INTEGER,
+        dataclip INTEGER,
+        attempts INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX later_by_due ON later (due_ms);
+    CREATE TABLE attempts (
+        step INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        exit_code INTEGER NOT NULL,
+        error TEXT,
+        lines BLOB,
+        started_ms INTEGER NOT NULL,
+        finished_ms INTEGER NOT NULL,
+        PRIMARY KEY (step, attempt)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE runs ADD COLUMN retry_of INTEGER;
+    ALTER TABLE runs ADD COLUMN retried_by INTEGER;
 "];
 
 /// Opens the connection that writes, durable and up to date.

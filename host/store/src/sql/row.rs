@@ -56,6 +56,13 @@ whole_numbers!(i32, u32, u64);
 
 impl FromColumn for bool {
     fn from_column(row: &Row<'_>, column: usize) -> Result<Self, SqlError> {
-        Ok(row.get::<i64>(column)? != 0)
+        match row {
+            Row::Sqlite(row) => Ok(row.get::<_, i64>(column)? != 0),
+            // What is compared there is of a kind of its own; what is stored is a number in both.
+            Row::Postgres(found) => match found.try_get(column) {
+                Ok(truth) => Ok(truth),
+                Err(_) => Ok(row.get::<i64>(column)? != 0),
+            },
+        }
     }
 }

@@ -42,15 +42,14 @@ async fn what_was_answered_is_on_disk_at_that_moment() {
     let dir = directory();
     let store = open(&dir);
     let run = begin(&store, "1", "a").await;
-    let (_copy, crashed) = after_a_crash(&dir);
-    assert_eq!(crashed.counts().await.expect("counts").steps_queued, 1);
-    drop(crashed);
+    let (dir, store) = after_a_crash(&dir);
+    assert_eq!(store.counts().await.expect("counts").steps_queued, 1);
 
     settle_next(&store, success("2", &[])).await;
-    let (_copy, crashed) = after_a_crash(&dir);
-    assert_eq!(crashed.counts().await.expect("counts").steps_queued, 0);
+    let (_dir, store) = after_a_crash(&dir);
+    assert_eq!(store.counts().await.expect("counts").steps_queued, 0);
     assert_eq!(
-        crashed.run_finished(run).await.expect("the run").status,
+        store.run_finished(run).await.expect("the run").status,
         RunStatus::Succeeded
     );
 }

@@ -1,0 +1,186 @@
+//! What a person decides about a run: to do it again, whole or from one of its steps, or to end it.
+
+use crate::change::{Change, Failure, Writing};
+use crate::error::StoreError;
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::model::{FirstStep, NewRun, RunStatus, now_ms};
+use crate::sql::{SqlError, values};
+use crate::store::Store;
+
+/// A step to begin with, when a run is done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgainFrom {
+    /// The job.
+    pub job: String,
+    /// What it starts from.
+    pub input: AgainInput,
+}
+
+/// What a step that is done again starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgainInput {
+    /// The message of the run.
+    Message,
+    /// A stored state.
+    Dataclip(DataclipId),
+    /// A state that a person has written or changed, as JSON.
+    Edited(Vec<u8>),
+}
+
+impl Store {
+    /// Does a run again that has ended: a new run of the same workflow, trigger and message.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`], [`StoreError::RunOpen`] while it has not ended, [`StoreError::NoSuchDataclip`], and
+    /// [`StoreError::Full`].
+    pub async fn run_again(&self, of: RunId, first: Vec<AgainFrom>) -> Result<RunId, StoreError> {
+        self.change(Again { of, first }).await
+    }
+
+    /// Ends a run that has not ended: what waits in it goes, and what its running step leaves is not kept. No if it had
+    /// ended before.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
+    pub async fn cancel(&self, run: RunId) -> Result<bool, StoreError> {
+        self.change(Cancel { run }).await
+    }
+}
+
+struct Again {
+    of: RunId,
+    first: Vec<AgainFrom>,
+}
+
+/// The run that is done again.
+struct Before {
+    message: Option<MessageId>,
+    workflow: String,
+    trigger: String,
+}
+
+impl Change for Again {
+    type Answer = RunId;
+
+    fn weight(&self) -> usize {
+        let edited = |from: &AgainFrom| match &from.input {
+            AgainInput::Edited(state) => state.len(),
+            AgainInput::Message | AgainInput::Dataclip(_) => 0,
+        };
+        self.first.iter().map(edited).sum()
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<RunId, Failure> {
+        let before = self.check(writing)?;
+        let first = self
+            .first
+            .iter()
+            .map(|from| self.first_step(writing, from))
+            .collect::<Result<_, SqlError>>()?;
+        let run = NewRun {
+            workflow: before.workflow,
+            trigger: before.trigger,
+            first,
+        };
+        let run = writing.begin_run(&run, before.message, now_ms())?;
+        writing.db.execute(
+            "UPDATE runs SET retry_of = $2 WHERE id = $1",
+            values![run, self.of],
+        )?;
+        writing.db.execute(
+            "UPDATE runs SET retried_by = $2 WHERE id = $1",
+            values![self.of, run],
+        )?;
+        Ok(run)
+    }
+}
+
+impl Again {
+    /// Nothing is written yet.
+    fn check(&self, writing: &mut Writing<'_>) -> Result<Before, Failure> {
+        let (status, before) = writing
+            .db
+            .query_opt(
+                "SELECT status, message, workflow, trigger FROM runs WHERE id = $1",
+                values![self.of],
+                |row| {
+                    let before = Before {
+                        message: row.get(1)?,
+                        workflow: row.get(2)?,
+                        trigger: row.get(3)?,
+                    };
+                    Ok((row.get::<RunStatus>(0)?, before))
+                },
+            )?
+            .ok_or(Failure::Refused(StoreError::NoSuchRun { run: self.of }))?;
+        if !status.has_ended() {
+            return Err(Failure::Refused(StoreError::RunOpen { run: self.of }));
+        }
+        for from in &self.first {
+            if let AgainInput::Dataclip(dataclip) = from.input {
+                writing.require_dataclip(dataclip)?;
+            }
+        }
+        writing.make_room(self.weight())?;
+        Ok(before)
+    }
+
+    fn first_step(
+        &self,
+        writing: &mut Writing<'_>,
+        from: &AgainFrom,
+    ) -> Result<FirstStep, SqlError> {
+        let input = match &from.input {
+            AgainInput::Message => None,
+            AgainInput::Dataclip(dataclip) => Some(*dataclip),
+            AgainInput::Edited(state) => Some(writing.add_dataclip(self.of, state)?),
+        };
+        Ok(FirstStep {
+            job: from.job.clone(),
+            input,
+        })
+    }
+}
+
+struct Cancel {
+    run: RunId,
+}
+
+impl Change for Cancel {
+    type Answer = bool;
+
+    fn weight(&self) -> usize {
+        0
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<bool, Failure> {
+        let status = writing.db.query_opt(
+            "SELECT status FROM runs WHERE id = $1",
+            values![self.run],
+            |row| row.get::<RunStatus>(0),
+        )?;
+        let status = status.ok_or(Failure::Refused(StoreError::NoSuchRun { run: self.run }))?;
+        if status.has_ended() {
+            return Ok(false);
+        }
+        let queued: Vec<StepId> = writing.db.query(
+            "DELETE FROM queue WHERE run = $1 RETURNING step",
+            values![self.run],
+            |row| row.get(0),
+        )?;
+        writing
+            .db
+            .execute("DELETE FROM waiting WHERE run = $1", values![self.run])?;
+        writing
+            .db
+            .execute("DELETE FROM later WHERE run = $1", values![self.run])?;
+        writing.db.execute(
+            "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1",
+            values![self.run, RunStatus::Cancelled, now_ms()],
+        )?;
+        writing.effects.taken_out.extend(queued);
+        writing.effects.runs_cancelled += 1;
+        writing.effects.finished.push(self.run);
+        Ok(true)
+    }
+}
