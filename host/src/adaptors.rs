@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fonio_project::{AdaptorName, Problem, Severity};
+use fonio_project::{AdaptorName, Files, Problem, Severity};
 use fonio_sandbox::{Adaptor, AdaptorError, Sandbox};
 use semver::Version;
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use crate::trust::lock::LOCK_FILE;
 use crate::trust::{Trust, signatures};
 use crate::versions::Asked;
 use crate::wasm_file;
+use crate::workbench::Workbench;
 
 /// The OpenFn package whose operations every job has.
 const COMMON: &str = "@openfn/language-common";
@@ -86,11 +87,20 @@ impl Adaptors {
         old: Option<&Adaptors>,
         problems: &mut Vec<Problem>,
     ) -> Adaptors {
-        let trust = Trust::read(dir, problems);
-        Adaptors::load_trusted(dir, &trust, sandbox, old, problems).await
+        Adaptors::load_on(&Workbench::alone(dir, sandbox), old, problems).await
     }
 
-    /// The same with files that `trust` admits. An old version stays only if it is admitted, too.
+    /// The same of a project whose files and time may be a tenant's.
+    pub(crate) async fn load_on(
+        work: &Workbench<'_>,
+        old: Option<&Adaptors>,
+        problems: &mut Vec<Problem>,
+    ) -> Adaptors {
+        let trust = Trust::of(&work.files, problems);
+        Adaptors::load_admitted_by(&trust, work, old, problems).await
+    }
+
+    /// As [`Adaptors::load`] with files that `trust` admits. An old version stays only if it is admitted, too.
     pub async fn load_trusted(
         dir: &Path,
         trust: &Trust,
@@ -98,15 +108,24 @@ impl Adaptors {
         old: Option<&Adaptors>,
         problems: &mut Vec<Problem>,
     ) -> Adaptors {
+        Adaptors::load_admitted_by(trust, &Workbench::alone(dir, sandbox), old, problems).await
+    }
+
+    async fn load_admitted_by(
+        trust: &Trust,
+        work: &Workbench<'_>,
+        old: Option<&Adaptors>,
+        problems: &mut Vec<Problem>,
+    ) -> Adaptors {
+        let files = &work.files;
         let mut loaded = Vec::new();
-        for path in wasm_files(dir) {
-            let file = path.strip_prefix(dir).unwrap_or(&path).to_path_buf();
+        for file in named(files, "wasm") {
             let before = old.and_then(|old| {
                 old.all
                     .iter()
                     .find(|adaptor| adaptor.file.as_ref() == Some(&file))
             });
-            match load_admitted(dir, &file, trust, sandbox, before).await {
+            match load_admitted(&file, trust, work, before).await {
                 Ok(adaptor) => loaded.push(adaptor),
                 Err(reason) => {
                     let before = before.filter(|before| trust.keeps(before));
@@ -119,7 +138,7 @@ impl Adaptors {
             match load_bytes(
                 wasm,
                 None,
-                sandbox,
+                work.sandbox,
                 old.and_then(|old| old.all.iter().find(|a| a.file.is_none())),
             )
             .await
@@ -132,7 +151,7 @@ impl Adaptors {
         }
         Adaptors {
             all: loaded,
-            dir: dir.to_path_buf(),
+            dir: files.dir().to_path_buf(),
         }
     }
 
@@ -321,31 +340,35 @@ pub fn adaptor_files_stamp(dir: &Path) -> String {
 
 /// The files in `adaptors/` of a project, in order.
 pub(crate) fn wasm_files(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir.join("adaptors")) else {
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "wasm")
-    });
-    files.sort();
-    files
+    let files = named(&Files::of(dir), "wasm").into_iter();
+    files.map(|file| dir.join(file)).collect()
+}
+
+/// What is in `adaptors/` and ends so, in order.
+pub(crate) fn named(files: &Files, ending: &str) -> Vec<PathBuf> {
+    let folder = Path::new("adaptors");
+    let names = files.names(folder).unwrap_or_default().into_iter();
+    let paths = names.map(|name| folder.join(name));
+    paths
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .collect()
 }
 
 async fn load_admitted(
-    dir: &Path,
     file: &Path,
     trust: &Trust,
-    sandbox: &Sandbox,
+    work: &Workbench<'_>,
     before: Option<&LoadedAdaptor>,
 ) -> Result<LoadedAdaptor, String> {
-    let wasm = wasm_file::read(dir.join(file)).await?;
+    let wasm = wasm_file::read_of(work.files.clone(), file.to_path_buf()).await?;
     let signed_by = trust
-        .admit(dir, file, &wasm, &digest(&wasm))
+        .admit(&work.files, file, &wasm, &digest(&wasm))
         .map_err(|refusal| refusal.to_string())?;
-    let loaded = load_bytes(&wasm, Some(file.to_path_buf()), sandbox, before)
+    let load = load_bytes(&wasm, Some(file.to_path_buf()), work.sandbox, before);
+    let loaded = work
+        .turn(load)
         .await
+        .map_err(|over| over.to_string())?
         .map_err(|error| error.to_string())?;
     Ok(LoadedAdaptor {
         signed_by,

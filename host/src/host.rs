@@ -16,7 +16,8 @@ use crate::cli::paint;
 use crate::collections::StoredCollections;
 use crate::live::Live;
 use crate::receiver::{Intake, WAITING_MAX};
-use crate::tenants::Ration;
+use crate::tenants::{Means, Ration};
+use crate::workbench::{Turns, Workbench};
 
 /// Shared by everything that serves.
 pub struct Host {
@@ -32,6 +33,8 @@ pub struct Host {
     tenant: Option<String>,
     /// What it may use, and has used.
     pub ration: Ration,
+    /// Where it waits for its turn to compile, among others.
+    turns: Turns,
     /// The project as it runs; none before the first one that could be understood.
     live: ArcSwapOption<Live>,
     /// What is wrong with the files as they are now, whether or not an older version serves.
@@ -106,7 +109,8 @@ pub enum Reload {
 impl Host {
     /// A host without a project; [`Host::reload`] gives it one.
     pub fn new(dir: PathBuf, data: PathBuf, store: Store, sandbox: Arc<Sandbox>) -> Host {
-        Host::with(dir, data, store, sandbox, None, Ration::unlimited())
+        let own = (None, Ration::unlimited(), Turns::new());
+        Host::with(dir, data, store, sandbox, own)
     }
 
     /// One of several: only what is in its folder is read, and it may use what the operator gives it.
@@ -116,16 +120,10 @@ impl Host {
         dir: PathBuf,
         data: PathBuf,
         store: Store,
-        sandbox: Arc<Sandbox>,
+        means: &Means,
     ) -> Host {
-        Host::with(
-            dir,
-            data,
-            store,
-            sandbox,
-            Some(name),
-            Ration::of(settings.quota),
-        )
+        let shared = (Some(name), Ration::of(settings.quota), means.turns.clone());
+        Host::with(dir, data, store, Arc::clone(&means.sandbox), shared)
     }
 
     fn with(
@@ -133,8 +131,7 @@ impl Host {
         data: PathBuf,
         store: Store,
         sandbox: Arc<Sandbox>,
-        tenant: Option<String>,
-        ration: Ration,
+        (tenant, ration, turns): (Option<String>, Ration, Turns),
     ) -> Host {
         Host {
             dir,
@@ -143,6 +140,7 @@ impl Host {
             sandbox,
             tenant,
             ration,
+            turns,
             live: ArcSwapOption::empty(),
             problems: ArcSwapOption::empty(),
             generation: watch::Sender::new(0),
@@ -230,9 +228,8 @@ impl Host {
         };
         let old = self.live();
         let names = project.collections.clone();
-        let (sandbox, old_live) = (&self.sandbox, old.as_deref());
-        let mut live =
-            Live::load_keeping(project, loaded.problems, sandbox, old_live, &self.data).await;
+        let (work, problems) = (self.workbench(), loaded.problems);
+        let mut live = Live::load_on(&work, project, problems, old.as_deref(), &self.data).await;
         live.collections = Arc::new(StoredCollections::new(names, self.store.clone()));
         let errors = live
             .problems
@@ -246,6 +243,20 @@ impl Host {
             Figures::count(&self.figures.reloads);
         }
         Reload::Swapped { errors }
+    }
+
+    fn workbench(&self) -> Workbench<'_> {
+        match self.ration.quota() {
+            Some(quota) => {
+                Workbench::of_tenant(&self.dir, &self.sandbox, &self.turns, quota.loading)
+            }
+            None => Workbench::alone(&self.dir, &self.sandbox),
+        }
+    }
+
+    /// Whether its files have been looked at: what there is to serve, or why there is nothing, is known.
+    pub fn is_loaded(&self) -> bool {
+        self.live.load().is_some() || self.problems.load().is_some()
     }
 
     /// Sees every swap of the project.

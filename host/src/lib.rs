@@ -50,3 +50,4 @@ pub mod trust;
 mod versions;
 mod wants;
 mod wasm_file;
+pub mod workbench;

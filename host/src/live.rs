@@ -17,6 +17,7 @@ use crate::flow::Conditions;
 use crate::oauth::{self, TokensByCredential};
 use crate::sealed::{self, Held};
 use crate::wants;
+use crate::workbench::{TookTooLong, Workbench};
 
 /// A project that runs.
 #[derive(Debug)]
@@ -73,20 +74,21 @@ impl Live {
         old: Option<&Live>,
     ) -> Live {
         let data = oauth::usual_data(&project.dir);
-        Live::load_keeping(project, problems, sandbox, old, &data).await
+        let work = Workbench::alone(&project.dir, sandbox);
+        Live::load_on(&work, project, problems, old, &data).await
     }
 
-    /// As [`Live::load`], with `data` for what its credentials get to be kept.
-    pub async fn load_keeping(
+    /// As [`Live::load`], on a tenant's or on a project's own workbench, with `data` for what its credentials get to be kept.
+    pub(crate) async fn load_on(
+        work: &Workbench<'_>,
         project: Project,
         mut problems: Vec<Problem>,
-        sandbox: &Sandbox,
         old: Option<&Live>,
         data: &Path,
     ) -> Live {
         let before = old.map(|old| &old.adaptors);
-        let adaptors = Adaptors::load(&project.dir, sandbox, before, &mut problems).await;
-        Live::load_all((project, problems), adaptors, sandbox, old, data).await
+        let adaptors = Adaptors::load_on(work, before, &mut problems).await;
+        Live::load_all((project, problems), adaptors, work, old, data).await
     }
 
     /// As [`Live::load`], with these adaptors in place of the project's own.
@@ -98,13 +100,14 @@ impl Live {
         old: Option<&Live>,
     ) -> Live {
         let data = oauth::usual_data(&project.dir);
-        Live::load_all((project, problems), adaptors, sandbox, old, &data).await
+        let work = Workbench::alone(&project.dir, sandbox);
+        Live::load_all((project, problems), adaptors, &work, old, &data).await
     }
 
     async fn load_all(
         (project, mut problems): (Project, Vec<Problem>),
         adaptors: Adaptors,
-        sandbox: &Sandbox,
+        work: &Workbench<'_>,
         old: Option<&Live>,
         data: &Path,
     ) -> Live {
@@ -115,7 +118,7 @@ impl Live {
             project: &project,
             adaptors: &adaptors,
             tokens: &tokens,
-            sandbox,
+            work,
             problems: &mut problems,
         };
         let mut jobs = BTreeMap::new();
@@ -124,7 +127,7 @@ impl Live {
             jobs.insert(job.key.clone(), loading.job(job, before).await);
         }
         let before = old.map(|old| &old.conditions);
-        let conditions = Conditions::load(&project, sandbox, before, &mut problems).await;
+        let conditions = Conditions::load(&project, work, before, &mut problems).await;
         problems.sort_by(|a, b| a.place().cmp(&b.place()));
         Live {
             project,
@@ -158,7 +161,7 @@ struct Loading<'l> {
     project: &'l Project,
     adaptors: &'l Adaptors,
     tokens: &'l TokensByCredential,
-    sandbox: &'l Sandbox,
+    work: &'l Workbench<'l>,
     problems: &'l mut Vec<Problem>,
 }
 
@@ -249,11 +252,18 @@ impl Loading<'_> {
             return (source, Ok(Arc::clone(code)));
         }
         let adaptor = found.map(|found| Arc::clone(&found.adaptor));
-        match self
+        let load = self
+            .work
             .sandbox
-            .load_job(&job.id, &source.expression, adaptor)
-            .await
-        {
+            .load_job(&job.id, &source.expression, adaptor);
+        let loaded = match self.work.turn(load).await {
+            Ok(loaded) => loaded,
+            Err(over) => {
+                let said = (over.to_string(), TookTooLong::HELP.to_owned());
+                return self.refuse(job, &said);
+            }
+        };
+        match loaded {
             Ok(compiled) => {
                 self.problems.extend(
                     compiled

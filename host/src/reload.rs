@@ -3,12 +3,14 @@
 //! What the watcher says is a hint: after it falls silent the files are read again, and their fingerprint decides.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::cli::paint;
 use crate::hardening;
@@ -19,21 +21,42 @@ const QUIET: Duration = Duration::from_millis(30);
 /// Where events are lost (some network file systems send none), files are compared this often all the same.
 const RESCAN: Duration = Duration::from_secs(30);
 
-/// Reloads until the host stops. `hints` also come from SIGHUP.
-pub async fn run(host: Arc<Host>, mut hints: mpsc::Receiver<()>, hint: mpsc::Sender<()>) {
+/// How long they may fail to be quiet in all: a log that is written there must not keep an edit from being noticed.
+const QUIET_MAX: Duration = Duration::from_secs(1);
+
+/// Waits until nothing more is heard for so long, or until [`QUIET_MAX`] is over.
+pub(crate) async fn wait_for_quiet(changes: &mut mpsc::Receiver<()>, quiet: Duration) {
+    let heard = async { while let Ok(Some(())) = timeout(quiet, changes.recv()).await {} };
+    let _ = timeout(QUIET_MAX, heard).await;
+}
+
+/// Reloads until the host stops. `hints` also come from SIGHUP. A host that was not loaded yet is loaded first.
+pub async fn run(host: Arc<Host>, hints: mpsc::Receiver<()>, hint: mpsc::Sender<()>) {
+    let work = async {
+        if !host.is_loaded() {
+            let outcome = host.reload().await;
+            report_start(&host, &outcome);
+        }
+        follow(&host, hints, hint).await
+    };
+    // Whatever it is at, a shutdown does not wait for it: the files are read again at the next start.
+    tokio::select! {
+        never = work => match never {},
+        () = host.stopping() => {}
+    }
+}
+
+async fn follow(host: &Host, mut hints: mpsc::Receiver<()>, hint: mpsc::Sender<()>) -> Infallible {
     let mut watched = Watched::new(hint);
     loop {
         // A folder that is watched from now on may have changed before; those that are new ask for another look.
-        if !watched.follow(&host) {
-            tokio::select! {
-                _ = hints.recv() => {}
-                () = tokio::time::sleep(RESCAN) => {}
-                () = host.stopping() => return,
-            }
+        if !watched.follow(host) {
+            // Nothing, too, ends the wait: where events are lost, files are compared all the same.
+            let _ = timeout(RESCAN, hints.recv()).await;
         }
-        while let Ok(Some(())) = tokio::time::timeout(QUIET, hints.recv()).await {}
+        wait_for_quiet(&mut hints, QUIET).await;
         let outcome = host.reload().await;
-        report(&host, &outcome);
+        report(host, &outcome);
     }
 }
 

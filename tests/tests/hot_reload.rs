@@ -1,5 +1,8 @@
 //! Edits take effect without a restart; broken ones are reported, and what worked goes on.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
 use fonio_tests::{Answer, FarSide, Gate, Host, Project, guest, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -310,3 +313,26 @@ credentials: {}
     host.project.write("jobs/job.js", says("two"));
     wait_for_word(&host, "two");
 }
+
+#[test]
+fn a_log_that_is_written_into_the_folder_all_the_time_keeps_no_edit_and_no_end_waiting() {
+    let mut host = serving_one();
+    let log = host.project.path("some.log");
+    let (going_on, over) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while over.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
+                std::fs::write(&log, "a line\n").expect("it is written");
+            }
+        });
+        // Gone also when an assertion does not hold: the scope waits for the thread.
+        let _going_on = going_on;
+        host.project.write("jobs/job.js", says("two"));
+        wait_for_word(&host, "two");
+        host.signal(Signal::TERM);
+        assert_eq!(host.wait_for_end().code(), Some(0), "{}", host.said());
+    });
+}
+
+/// Shorter than the 30 ms for which files must be quiet.
+const PACE: Duration = Duration::from_millis(5);

@@ -1,6 +1,8 @@
 //! The host as an operator sees it: where it listens, how it starts and stops, what it tells of itself.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, request, wait_for};
 use rustix::process::Signal;
@@ -249,3 +251,44 @@ fn a_client_that_sends_nonsense_or_half_a_request_disturbs_nobody() {
         200
     );
 }
+
+#[test]
+fn connections_without_end_that_ask_for_nothing_keep_nobody_out() {
+    // The host has the test's own limit, and both ends of each connection are open files.
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = rustix::process::Rlimit {
+        current: files.maximum,
+        ..files
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, most).expect("it may be raised");
+    let host = Host::serving(project());
+    let ask = |connection: &mut TcpStream| {
+        let patience = Some(Duration::from_secs(20));
+        connection.set_read_timeout(patience).expect("a socket");
+        connection.write_all(b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n")?;
+        let mut reply = [0; 12];
+        connection.read_exact(&mut reply)?;
+        Ok::<_, std::io::Error>(reply)
+    };
+    let connect = || TcpStream::connect(host.address()).expect("a connection");
+    let mut idle = Vec::new();
+    for number in 0..CONNECTIONS {
+        let mut connection = connect();
+        // Some have asked for something, some never do.
+        if number % 2 == 0 {
+            let reply = ask(&mut connection).expect("a reply");
+            assert_eq!(&reply, b"HTTP/1.1 200", "connection {number}");
+        }
+        idle.push(connection);
+    }
+    assert_eq!(host.get("/health").status, 200);
+    assert_eq!(host.run(&json!({})).status, "succeeded");
+    // Those that rested longest made room, and no others.
+    let mut rest = Vec::new();
+    idle[0].read_to_end(&mut rest).expect("its end");
+    let last = idle.last_mut().expect("there are some");
+    assert_eq!(&ask(last).expect("a reply"), b"HTTP/1.1 200");
+}
+
+/// More than a host has places for.
+const CONNECTIONS: usize = 1100;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::credential::{ADDRESS_FIELDS, origin_of_address};
 use crate::dotenv::{self, Environment};
+use crate::files::Files;
 use crate::grants::{Access, CollectionGrants, Grants, JobCollections, Origin, Table};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
@@ -15,7 +16,12 @@ use crate::settings::{self, Settings};
 /// Reads `fonio.toml` in `dir` alone; without the file, the defaults: no network, and the usual limits. `None` when the
 /// file cannot be understood.
 pub fn load_settings(dir: &Path) -> (Option<Settings>, Vec<Problem>) {
-    let mut inputs = Inputs::new(dir);
+    load_settings_of(&Files::of(dir))
+}
+
+/// The same of a project whose files may be a tenant's.
+pub fn load_settings_of(files: &Files) -> (Option<Settings>, Vec<Problem>) {
+    let mut inputs = Inputs::of(files);
     let settings = settings::read(&mut inputs);
     (settings, inputs.report.into_problems())
 }

@@ -1,15 +1,14 @@
 //! Reading the files of a project: bounded, as UTF-8, each remembered for the fingerprint.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::files::{Files, NotRead};
 use crate::report::{Place, Report, Secrecy, count};
-use crate::sizes::format_size;
 
 /// Largest file that is read. The largest job among 326 of real projects is under 100 KiB; what is over this is no
 /// project file, and reading it would only fill the memory.
@@ -18,6 +17,8 @@ const FILE_MAX_BYTES: u64 = 4 << 20;
 /// A project directory being read.
 pub(crate) struct Inputs<'a> {
     pub dir: &'a Path,
+    /// How its files are opened.
+    pub files: Files,
     pub report: Report,
     /// Which files the project's own may name.
     pub reach: Reach,
@@ -31,9 +32,6 @@ pub(crate) struct Inputs<'a> {
 pub(crate) enum Reach {
     /// Those in its own folder, of which it is complete wherever it is copied to.
     Project,
-    /// Those in its own folder, and what it reads is there too, wherever links and settings lead: a tenant's, whose
-    /// neighbours' secrets lie beside it.
-    Tenant,
     /// Any: a workflow that a person runs alone, whose files lie about as they do for OpenFn's command line.
     Anywhere,
 }
@@ -55,8 +53,25 @@ pub(crate) enum Unread {
 
 impl<'a> Inputs<'a> {
     pub fn new(dir: &'a Path) -> Inputs<'a> {
+        Inputs::with(dir, Files::of(dir))
+    }
+
+    /// The same with files that may be a tenant's.
+    pub fn of(files: &'a Files) -> Inputs<'a> {
+        Inputs::with(files.dir(), files.clone())
+    }
+
+    /// The same files once more, with a report of their own.
+    pub fn aside(&self) -> Inputs<'a> {
+        let mut aside = Inputs::with(self.dir, self.files.clone());
+        aside.reach = self.reach;
+        aside
+    }
+
+    fn with(dir: &'a Path, files: Files) -> Inputs<'a> {
         Inputs {
             dir,
+            files,
             report: Report::default(),
             reach: Reach::Project,
             credential_files: BTreeSet::new(),
@@ -89,47 +104,55 @@ impl<'a> Inputs<'a> {
 
     /// Reports whatever in a folder of the project is really elsewhere: others read it, too.
     pub fn keep_within(&mut self, folder: &str) {
-        for name in self.entries_in(Path::new(folder)) {
-            self.may_read(&Path::new(folder).join(name));
+        let folder = Path::new(folder);
+        if self.may_read(folder) {
+            for name in self.entries_in(folder) {
+                self.may_read(&folder.join(name));
+            }
         }
     }
 
-    /// Whether a file or folder may be read: a tenant's is in its folder. Reported if not.
+    /// Whether a file or folder may be read, as it is now: a tenant's is in its folder. Reported if not.
     pub fn may_read(&mut self, file: &Path) -> bool {
-        let within = self.reach != Reach::Tenant || is_within(self.dir, &self.dir.join(file));
-        if !within {
-            self.report
-                .error(file, Place::FILE, "the file is outside the tenant's folder, and a tenant reads nothing else")
-                .help("put it into the folder; with `serve --projects` neither `..` nor a link leads out of it");
+        let outside = self.files.is_outside(file);
+        if outside {
+            self.refuse(file, &NotRead::Outside);
         }
-        within
+        !outside
+    }
+
+    fn refuse(&mut self, file: &Path, why: &NotRead) {
+        let (message, help) = match why {
+            NotRead::Outside => (
+                why.to_string(),
+                Some(
+                    "put it into the folder; with `serve --projects` neither `..` nor a link leads out of it",
+                ),
+            ),
+            NotRead::TooLarge(_) => (why.to_string(), None),
+            why => (format!("the file cannot be read: {why}"), None),
+        };
+        let problem = self.report.error(file, Place::FILE, message);
+        if let Some(help) = help {
+            problem.help(help);
+        }
     }
 
     /// The bytes of a file, which need not be text.
     pub fn bytes(&mut self, file: &Path) -> Result<Zeroizing<Vec<u8>>, Unread> {
-        if !self.may_read(file) {
-            return Err(Unread::Refused);
-        }
-        let bytes = match read_bounded(&self.dir.join(file)) {
-            // It may hold secrets.
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Unread::Missing),
-            Err(error) => {
-                let message = format!("the file cannot be read: {error}");
-                self.report.error(file, Place::FILE, message);
-                return Err(Unread::Refused);
+        match self.files.read(file, FILE_MAX_BYTES) {
+            Ok(bytes) => {
+                // It may hold secrets.
+                let bytes = Zeroizing::new(bytes);
+                self.note(&format!("file {}", file.display()), &bytes);
+                Ok(bytes)
             }
-        };
-        self.note(&format!("file {}", file.display()), &bytes);
-        if bytes.len() as u64 > FILE_MAX_BYTES {
-            let message = format!(
-                "the file is larger than {}, the most that is read",
-                format_size(FILE_MAX_BYTES)
-            );
-            self.report.error(file, Place::FILE, message);
-            return Err(Unread::Refused);
+            Err(why) if why.is_missing() => Err(Unread::Missing),
+            Err(why) => {
+                self.refuse(file, &why);
+                Err(Unread::Refused)
+            }
         }
-        Ok(bytes)
     }
 
     /// Adds something that was read to the fingerprint.
@@ -140,20 +163,22 @@ impl<'a> Inputs<'a> {
 
     /// The names of the files in a folder of the project that end in `extension`, in order. A missing folder has none.
     pub fn names_in(&mut self, folder: &str, extension: &str) -> Vec<String> {
-        let entries = match std::fs::read_dir(self.dir.join(folder)) {
+        let entries = match self.files.names(Path::new(folder)) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
-            Err(error) => {
-                self.report.error(
-                    Path::new(folder),
-                    Place::FILE,
-                    format!("the folder cannot be read: {error}"),
-                );
+            Err(why) if why.is_missing() => return Vec::new(),
+            Err(NotRead::Outside) => {
+                self.refuse(Path::new(folder), &NotRead::Outside);
+                return Vec::new();
+            }
+            Err(why) => {
+                let message = format!("the folder cannot be read: {why}");
+                self.report.error(Path::new(folder), Place::FILE, message);
                 return Vec::new();
             }
         };
         let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
             // Editors keep their own files beside: `.#job.js`, `._job.js`.
             .filter(|name| {
                 !name.starts_with('.')
@@ -186,27 +211,18 @@ impl<'a> Inputs<'a> {
                 Component::RootDir | Component::Prefix(_) => return None,
             }
         }
-        let there = self.dir.join(&found).exists();
-        (!there || self.inside(&found).is_some()).then_some(found)
+        let there = self.files.has(&found);
+        (!there || self.files.inside(&found).is_some()).then_some(found)
     }
 
     /// The names of everything in a folder of the project that does not start with a dot, in order.
     pub fn entries_in(&self, folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(self.dir.join(folder));
-        let names = entries.into_iter().flatten();
-        let mut names: Vec<String> = names
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.'))
-            .collect();
-        names.sort();
+        let names = self.files.names(folder).unwrap_or_default();
+        let names = names.into_iter().map(OsString::into_string);
         names
-    }
-
-    /// Where a path within the project really is, or nothing if it leads out of the project, by `..` or by a link.
-    pub fn inside(&self, path: &Path) -> Option<PathBuf> {
-        let root = self.dir.canonicalize().ok()?;
-        let real = self.dir.join(path).canonicalize().ok()?;
-        Some(real.strip_prefix(&root).ok()?.to_owned())
+            .flatten()
+            .filter(|name| !name.starts_with('.'))
+            .collect()
     }
 
     /// SHA-256, in hex, over everything that was read.
@@ -222,32 +238,6 @@ impl<'a> Inputs<'a> {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-}
-
-/// Whether `path`, with every link in it followed, is in the folder `dir`. What does not exist is nowhere else.
-fn is_within(dir: &Path, path: &Path) -> bool {
-    match (dir.canonicalize(), path.canonicalize()) {
-        (Ok(dir), Ok(path)) => path.starts_with(dir),
-        (_, Err(error)) => error.kind() == ErrorKind::NotFound,
-        (Err(_), Ok(_)) => false,
-    }
-}
-
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    // Before it is opened: opening a pipe would wait for a writer.
-    let metadata = std::fs::metadata(path)?;
-    if !metadata.is_file() {
-        return Err(std::io::Error::other(if metadata.is_dir() {
-            "it is a folder"
-        } else {
-            "it is not an ordinary file"
-        }));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(FILE_MAX_BYTES + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn place_in_bytes(valid: &[u8]) -> Place {

@@ -26,6 +26,7 @@ mod draft;
 mod escaped;
 mod export;
 mod expression;
+mod files;
 mod formats;
 mod grants;
 mod inputs;
@@ -50,11 +51,14 @@ mod wiped;
 use std::path::Path;
 
 pub use adaptor::{AdaptorName, AdaptorNameError};
-pub use alone::{load_environment, load_settings, load_variables, origins_of_credential};
+pub use alone::{
+    load_environment, load_settings, load_settings_of, load_variables, origins_of_credential,
+};
 pub use credential::{AGE_KEY, AGE_KEY_FILE, Credential};
 pub use dotenv::{DEFAULT_PORT, EndpointStyle, Environment, PROCESS as ENVIRONMENT};
 pub use export::{ExportError, Exported, export, export_workspace};
 pub use expression::Expression;
+pub use files::{Files, NotRead};
 pub use formats::PROJECT_FILE;
 pub use grants::{Access, CollectionGrants, Grants, JobCollections, Origin, OriginError};
 pub use limits::{LIMITS, LimitInfo, Limits, Unit};
@@ -95,8 +99,8 @@ pub fn load(dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded 
 /// Reads the project of a tenant: as [`load`], but only what is really in its folder, and without the process's
 /// environment, which has the secrets of all.
 pub fn load_tenant(dir: &Path) -> Loaded {
-    let mut inputs = Inputs::new(dir);
-    inputs.reach = inputs::Reach::Tenant;
+    let files = Files::of_tenant(dir);
+    let mut inputs = Inputs::of(&files);
     inputs.keep_within("adaptors");
     inputs.keep_within("credentials");
     let file = formats::find(&mut inputs);

@@ -19,6 +19,8 @@ pub struct Quota {
     pub stored_bytes: u64,
     /// HTTP requests that are being answered at the same moment.
     pub requests_at_once: u32,
+    /// What one load of the project takes in all.
+    pub loading: Duration,
 }
 
 impl Default for Quota {
@@ -29,6 +31,7 @@ impl Default for Quota {
             cpu_per_hour: Duration::ZERO,
             stored_bytes: 0,
             requests_at_once: 0,
+            loading: Duration::ZERO,
         };
         for info in QUOTAS {
             (info.set)(&mut quota, info.default);
@@ -149,6 +152,19 @@ pub const QUOTAS: &[QuotaInfo] = &[
         reached: "Others are refused with 503 and `Retry-After`.",
         get: |quota| u64::from(quota.requests_at_once),
         set: |quota, amount| quota.requests_at_once = count(amount),
+    },
+    QuotaInfo {
+        name: "loading",
+        unit: Unit::Time,
+        // What one guest may take to compile. A hundred usual jobs take some seconds; an adaptor made from Python half a
+        // minute, once.
+        default: 5 * 60 * 1000,
+        smallest: 1000,
+        largest: 3600 * 1000,
+        counts: "Time that one load of the tenant's project takes, at the start or after a change: compiling what is new of its adaptors, jobs and conditions. Waiting for its turn is not counted.",
+        reached: "The rest is not loaded, which is a problem of the project; the next change of its files goes on with it.",
+        get: |quota| milliseconds(quota.loading),
+        set: |quota, amount| quota.loading = Duration::from_millis(amount),
     },
 ];
 

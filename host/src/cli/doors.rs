@@ -121,11 +121,11 @@ pub(crate) fn scheme(entrance: &Entrance) -> &'static str {
 }
 
 /// Says which triggers nobody may use yet, where others than this machine could.
-pub(crate) fn announce_closed(entrance: &Entrance, host: &Host, project: &Project) {
-    let doors = project.doors();
-    let silent = doors.iter().filter(|door| door.settings.is_none());
+pub(crate) fn announce_closed(doors: &Doors, host: &Host, project: &Project) {
+    let triggers = project.doors();
+    let silent = triggers.iter().filter(|door| door.settings.is_none());
     let names: Vec<&str> = silent.map(|door| door.name.as_str()).collect();
-    if entrance.doors.exposed && !names.is_empty() {
+    if doors.exposed && !names.is_empty() {
         let said =
             "nobody may send messages there until fonio.toml says who (`auth` under [triggers])";
         host.say("closed", &format!("{}: {said}", names.join(", ")));

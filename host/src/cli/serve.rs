@@ -8,7 +8,7 @@ use clap::Args;
 use fonio_access::Access;
 use fonio_project::{Project, TriggerKind};
 use fonio_sandbox::SandboxOptions;
-use fonio_store::StoreOptions;
+use fonio_store::{DirectoryLock, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
@@ -23,6 +23,7 @@ use crate::server::{Entrance, tls};
 use crate::storage::{self, Storage};
 use crate::tenants::folder::{Folder, TENANTS_MAX};
 use crate::tenants::{Means, Places, Running, Sites, Threads};
+use crate::workbench::Turns;
 use crate::{receiver, reload, server};
 
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
@@ -189,6 +190,7 @@ impl Ready {
             places: Places::new(sandbox::STEPS),
             lanes: threads.lanes(),
             access: access.clone(),
+            turns: Turns::new(),
         };
         let access = Access::open(&self.data).map_err(Failure::failed)?;
         match &self.what {
@@ -214,6 +216,8 @@ impl Ready {
                 serve_one(host, means, entrance, signals).await;
             }
             What::Tenants(dir) => {
+                // Each tenant's store has a lock of its own: without this one, a second host would be up and serve nobody.
+                let _held = DirectoryLock::take(&self.data).map_err(Failure::failed)?;
                 let listener = listener(fonio_project::DEFAULT_PORT).await?;
                 let entrance = self.doors.guard(listener, access, self.oidc)?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
@@ -227,7 +231,7 @@ impl Ready {
                     means,
                     Arc::clone(&sites),
                 );
-                folder.look().await;
+                folder.look();
                 announce_tenants(&sites, &entrance)?;
                 serve_tenants(folder, sites, entrance, signals).await;
             }
@@ -429,7 +433,7 @@ fn announce(host: &Host, entrance: &Entrance) -> Result<(), Failure> {
     paint::event("inbox", &format!("POST {url}/inbox"));
     if let Some(live) = host.live() {
         announce_triggers(&live.project, &url);
-        doors::announce_closed(entrance, host, &live.project);
+        doors::announce_closed(&entrance.doors, host, &live.project);
     }
     paint::event("page", &format!("{url}/"));
     reload::report_why_not_ready(host);
@@ -441,9 +445,17 @@ fn announce_tenants(sites: &Sites, entrance: &Entrance) -> Result<(), Failure> {
     let tenants = sites.tenants();
     for (name, host) in tenants.iter().take(TRIGGERS_SHOWN) {
         paint::event("tenant", &format!("{name} at {url}/{name}/"));
-        if let Some(live) = host.live() {
-            doors::announce_closed(entrance, host, &live.project);
-        }
+        let (doors, host) = (Arc::clone(&entrance.doors), Arc::clone(host));
+        // It is being loaded, and may never be.
+        tokio::spawn(async move {
+            tokio::select! {
+                () = host.serving() => {}
+                () = host.stopping() => {}
+            }
+            if let Some(live) = host.live() {
+                doors::announce_closed(&doors, &host, &live.project);
+            }
+        });
     }
     if tenants.is_empty() {
         paint::event("tenants", "none yet; each folder that appears becomes one");

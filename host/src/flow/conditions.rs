@@ -9,6 +9,8 @@ use fonio_sandbox::{
 };
 use serde_json::json;
 
+use crate::workbench::{TookTooLong, Workbench};
+
 /// The conditions of a project, by their source.
 #[derive(Debug, Default)]
 pub struct Conditions(BTreeMap<String, Result<Arc<CompiledJob>, String>>);
@@ -17,7 +19,7 @@ impl Conditions {
     /// Compiles every condition of the project, taking over those that `old` has.
     pub async fn load(
         project: &Project,
-        sandbox: &Sandbox,
+        work: &Workbench<'_>,
         old: Option<&Conditions>,
         problems: &mut Vec<Problem>,
     ) -> Conditions {
@@ -26,7 +28,10 @@ impl Conditions {
             let source = &expression.source;
             let code = match old.and_then(|old| old.0.get(source)) {
                 Some(Ok(code)) => Ok(Arc::clone(code)),
-                _ => sandbox.load_condition(source).await.map(Arc::new),
+                _ => match work.turn(work.sandbox.load_condition(source)).await {
+                    Ok(loaded) => loaded.map(Arc::new),
+                    Err(over) => Err(vec![not_loaded(&over)]),
+                },
             };
             let mut tell = |found: &[JobProblem], severity| {
                 let found = found.iter();
@@ -125,5 +130,15 @@ fn at_edge(
         message: format!("condition of the edge to {}: {}", edge.to, problem.message),
         help: problem.help_at(|line, column| expression.position(line, column)),
         source_line: expression.file_line(problem.line, problem.column),
+    }
+}
+
+fn not_loaded(over: &TookTooLong) -> JobProblem {
+    JobProblem {
+        message: over.to_string(),
+        line: 1,
+        column: 1,
+        help: Some(TookTooLong::HELP.to_owned()),
+        unclosed: None,
     }
 }

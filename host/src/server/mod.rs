@@ -1,8 +1,9 @@
 //! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
 //! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] and [`oidc`] for
-//! signing in, and [`audit`]; `/metrics` is [`metrics`]; `/` is the [`page`] in `console/`. Every reply is given headers by
-//! [`protect`]. On a host of several tenants all this is below `/<tenant>`, and what belongs to none is [`root`].
+//! signing in, and [`audit`]; `/metrics` is [`metrics`]; who may stay connected, [`seats`]; `/` is the [`page`] in
+//! `console/`. Every reply is given headers by [`protect`]. On a host of several tenants all this is below `/<tenant>`, and
+//! what belongs to none is [`root`].
 
 mod api;
 mod audit;
@@ -15,6 +16,7 @@ pub mod peer;
 mod protect;
 mod reply;
 mod root;
+mod seats;
 mod session;
 pub mod tls;
 
@@ -32,7 +34,6 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 use crate::host::{Figures, Host};
 use crate::receiver;
@@ -40,9 +41,11 @@ use crate::tenants::{Found, Sites};
 use doors::Doors;
 use peer::Peer;
 pub use reply::{Body, Reply};
+use seats::{Seat, Seats};
 use tls::Tls;
 
-/// Connections open at once; one more waits in the kernel's queue. Each idle one takes about 10 KiB.
+/// Connections open at once; for one more, the one that has asked for nothing for longest is closed. Each idle one takes
+/// about 10 KiB.
 const CONNECTIONS_MAX: usize = 1024;
 /// A client that does not finish its request head in this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,30 +64,34 @@ pub struct Entrance {
 
 /// Serves until the sites stop, then lets requests in progress finish.
 pub async fn run(sites: Arc<Sites>, entrance: Entrance) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Seats::new(CONNECTIONS_MAX);
     let graceful = GracefulShutdown::new();
     loop {
-        // A place first, then the connection: what waits, waits in the kernel and costs nothing here.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
-        };
         let (stream, address) = tokio::select! {
             accepted = entrance.listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file handles, most likely; they come back as connections close.
                     tracing::warn!(%error, "a connection could not be accepted");
+                    seats.make_room();
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             },
             () = sites.stopping() => break,
         };
+        // One waits here while every connection is being answered; what comes after it waits in the kernel.
+        let seat = tokio::select! {
+            seat = seats.take() => seat,
+            () = sites.stopping() => break,
+        };
         let peer = Peer::new(address.ip(), Arc::clone(&entrance.doors));
         let (sites, tls, watcher) = (Arc::clone(&sites), entrance.tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            connection(sites, tls, peer, stream, watcher).await;
-            drop(place);
+            tokio::select! {
+                () = connection(sites, tls, peer, stream, watcher, Arc::clone(&seat)) => {}
+                () = seat.given_up() => {}
+            }
         });
     }
     drop(entrance.listener);
@@ -97,10 +104,11 @@ async fn connection(
     peer: Peer,
     stream: TcpStream,
     watcher: Watcher,
+    seat: Arc<Seat>,
 ) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(sites, peer, stream, watcher).await;
+        return serve(sites, peer, stream, watcher, seat).await;
     };
     let shaken = tokio::select! {
         shaken = tls.accept(stream) => shaken,
@@ -108,7 +116,7 @@ async fn connection(
         () = sites.stopping() => return,
     };
     if let Some((stream, certified)) = shaken {
-        serve(sites, peer.by_tls(certified), stream, watcher).await;
+        serve(sites, peer.by_tls(certified), stream, watcher, seat).await;
     }
 }
 
@@ -117,11 +125,20 @@ async fn serve(
     peer: Peer,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     watcher: Watcher,
+    seat: Arc<Seat>,
 ) {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (sites, peer) = (Arc::clone(&sites), peer.clone());
+        let (sites, peer, seat) = (Arc::clone(&sites), peer.clone(), Arc::clone(&seat));
         request.extensions_mut().insert(peer.clone());
-        async move { Ok::<_, Infallible>(route(&sites, &peer, request).await) }
+        async move {
+            if !seat.rise() {
+                // It is given up to another, and this ends with it.
+                return std::future::pending().await;
+            }
+            let reply = route(&sites, &peer, request).await;
+            seat.rest();
+            Ok::<_, Infallible>(reply)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -241,6 +258,7 @@ fn ready(host: &Host) -> Reply {
     }
     match host.live() {
         Some(_) => Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
+        None if !host.is_loaded() => Reply::later("the project is being loaded"),
         None => Reply::problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "the project cannot be loaded; GET /api/v1/project says why",

@@ -10,6 +10,7 @@ use fonio_project::{
 };
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::task::{Id, JoinSet};
 
 use super::sites::Table;
 use super::{Means, Running, Sites};
@@ -34,6 +35,9 @@ pub struct Folder {
     means: Means,
     sites: Arc<Sites>,
     running: BTreeMap<String, Running>,
+    /// Those whose folders are gone, until what ran of them has ended.
+    leaving: JoinSet<()>,
+    left: BTreeMap<Id, String>,
     settings: Tenants,
     /// What was said of the folder, so that it is said once.
     said: BTreeSet<String>,
@@ -55,13 +59,16 @@ impl Folder {
             means,
             sites,
             running: BTreeMap::new(),
+            leaving: JoinSet::new(),
+            left: BTreeMap::new(),
             settings: Tenants::default(),
             said: BTreeSet::new(),
         }
     }
 
-    /// Starts tenants that are new, stops those that are gone, and gives all what `tenants.toml` says.
-    pub async fn look(&mut self) {
+    /// Starts tenants that are new, stops those that are gone, and gives all what `tenants.toml` says. It waits for none of
+    /// them: a tenant is found at once, and loads, or ends, by itself.
+    pub fn look(&mut self) {
         let mut said = BTreeSet::new();
         let (settings, problems) = load_tenants(&self.dir);
         match settings {
@@ -82,9 +89,8 @@ impl Folder {
             .collect();
         for name in gone {
             if let Some(running) = self.running.remove(&name) {
-                self.publish();
-                running.stop().await;
-                paint::event("tenant", &format!("{name} is gone; what it stored is kept"));
+                let task = self.leaving.spawn(running.leave());
+                self.left.insert(task.id(), name);
             }
         }
         for name in names {
@@ -94,11 +100,21 @@ impl Folder {
                     running.host.ration.change(quota);
                     running.host.store.store_at_most(Some(quota.stored_bytes));
                 }
-                None => self.start(name, &mut said).await,
+                None if self.is_leaving(&name) => {
+                    let line = format!(
+                        "{name}: it is back, and is served when what ran of it before has ended"
+                    );
+                    self.say_once(&mut said, line);
+                }
+                None => self.start(name, &mut said),
             }
         }
         self.publish();
         self.said = said;
+    }
+
+    fn is_leaving(&self, name: &str) -> bool {
+        self.left.values().any(|left| left == name)
     }
 
     fn complain(&self, said: &mut BTreeSet<String>, consequence: &str, problems: &[Problem]) {
@@ -133,19 +149,24 @@ impl Folder {
                 return self.running.keys().cloned().collect();
             }
         };
+        // Those that run keep their places, whatever comes before them in the alphabet.
+        let has_place = |name: &String| self.running.contains_key(name) || self.is_leaving(name);
+        names.sort_by_cached_key(|name| (!has_place(name), name.clone()));
         names.retain(|name| {
             check_tenant_name(name)
                 .inspect_err(|why| self.say_once(said, why.clone()))
                 .is_ok()
         });
-        for left in names.split_off(names.len().min(TENANTS_MAX)) {
+        let gone = self.left.values().filter(|name| !names.contains(name));
+        let places = TENANTS_MAX.saturating_sub(gone.count());
+        for left in names.split_off(names.len().min(places)) {
             let line = format!("{left}: a host has {TENANTS_MAX} tenants at most");
             self.say_once(said, line);
         }
         names
     }
 
-    async fn start(&mut self, name: String, said: &mut BTreeSet<String>) {
+    fn start(&mut self, name: String, said: &mut BTreeSet<String>) {
         let settings = self.settings.of(&name);
         let data = self.data.join(&name);
         let stored_max = Some(settings.quota.stored_bytes);
@@ -156,19 +177,10 @@ impl Folder {
             Err(error) => return self.say_once(said, format!("{name}: {error}")),
         };
         let dir = self.dir.join(&name);
-        let sandbox = Arc::clone(&self.means.sandbox);
-        let host = Arc::new(Host::of_tenant(
-            name.clone(),
-            settings,
-            dir,
-            data,
-            store,
-            sandbox,
-        ));
-        let outcome = host.reload().await;
-        reload::report_start(&host, &outcome);
-        let share = self.means.places.of_tenant();
-        let running = Running::begin(host, share, &self.means);
+        let means = &self.means;
+        let host = Host::of_tenant(name.clone(), settings, dir, data, store, means);
+        let share = means.places.of_tenant();
+        let running = Running::begin(Arc::new(host), share, means);
         self.running.insert(name, running);
     }
 
@@ -190,17 +202,21 @@ impl Folder {
         let (changed, mut changes) = mpsc::channel(16);
         let _watcher = watch(&self.dir, changed);
         // What came after the first look and before the watch.
-        self.look().await;
+        self.look();
         loop {
             tokio::select! {
-                Some(()) = changes.recv() => {
-                    while let Ok(Some(())) = tokio::time::timeout(QUIET, changes.recv()).await {}
-                }
+                Some(()) = changes.recv() => tokio::select! {
+                    () = reload::wait_for_quiet(&mut changes, QUIET) => {}
+                    () = self.sites.stopping() => break,
+                },
                 Some(()) = hints.recv() => self.running.values().for_each(Running::reload),
+                Some(ended) = self.leaving.join_next_with_id() => {
+                    self.ended(ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
                 () = tokio::time::sleep(RESCAN) => {}
                 () = self.sites.stopping() => break,
             }
-            self.look().await;
+            self.look();
         }
         // All at once: each may have a step that takes its time.
         for running in self.running.values() {
@@ -208,6 +224,14 @@ impl Folder {
         }
         for running in self.running.into_values() {
             running.stop().await;
+        }
+        while self.leaving.join_next().await.is_some() {}
+    }
+
+    /// What ran of a tenant has ended, and its store is closed: its name is free.
+    fn ended(&mut self, task: Id) {
+        if let Some(name) = self.left.remove(&task) {
+            paint::event("tenant", &format!("{name} is gone; what it stored is kept"));
         }
     }
 }

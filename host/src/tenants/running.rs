@@ -1,15 +1,23 @@
 //! What serves one project: its runner, its clocks, its reloads, and the audit of its grants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fonio_access::Access;
 use fonio_sandbox::Sandbox;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::{Lanes, Places, Share};
 use crate::host::Host;
+use crate::workbench::Turns;
 use crate::{alarm, granted, reload, repeater, runner};
+
+/// How long what runs of a tenant that is gone may take to end before anybody is told that it is waited for.
+const SOON: Duration = Duration::from_secs(1);
+/// How long it may take in all. A step may have been given a day, and its tenant's folder may be back tomorrow.
+const LEAVE: Duration = Duration::from_secs(15);
 
 /// What all projects of a host share.
 #[derive(Clone)]
@@ -22,6 +30,8 @@ pub struct Means {
     pub lanes: Lanes,
     /// Who may look, and what is written down of it.
     pub access: Access,
+    /// In which order tenants compile.
+    pub turns: Turns,
 }
 
 /// A project that is served.
@@ -33,7 +43,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts to serve a host that has been loaded once.
+    /// Starts to serve a host, which is loaded first if it is not yet.
     pub fn begin(host: Arc<Host>, share: Share, means: &Means) -> Running {
         host.access.get_or_init(|| means.access.clone());
         // More hints than one are one.
@@ -55,13 +65,41 @@ impl Running {
     }
 
     /// Finishes what runs, accepts nothing more, and closes the store.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.host.stop();
-        for task in self.tasks {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a part of the host broke down");
+        self.end().await;
+        self.host.store.close().await;
+    }
+
+    /// The same where the project's folder is gone: what runs has [`LEAVE`] to end. What has not is cut off, stays begun in
+    /// the store, and runs again when the folder is back.
+    pub async fn leave(mut self) {
+        self.host.stop();
+        if timeout(SOON, self.end()).await.is_err() {
+            let most = LEAVE.as_secs();
+            let said = format!("its folder is gone; what runs of it has {most} s to end");
+            self.host.say("waiting", &said);
+            if timeout(LEAVE - SOON, self.end()).await.is_err() {
+                self.tasks.iter().for_each(JoinHandle::abort);
+                self.end().await;
+                let said =
+                    "what of it had not ended was cut off, and runs again if the folder is back";
+                self.host.say("cut off", said);
             }
         }
         self.host.store.close().await;
+    }
+
+    /// Waits for every part, again from where it was if this was given up before.
+    async fn end(&mut self) {
+        while let Some(task) = self.tasks.last_mut() {
+            match task.await {
+                Err(error) if !error.is_cancelled() => {
+                    tracing::error!(%error, "a part of the host broke down");
+                }
+                _ => {}
+            }
+            self.tasks.pop();
+        }
     }
 }

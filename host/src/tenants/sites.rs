@@ -99,7 +99,9 @@ impl Sites {
             return Found::Root;
         };
         if path.len() == name.len() {
-            return Found::Slash(format!("/{name}/"));
+            let query = request.uri().query();
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            return Found::Slash(format!("/{name}/{query}"));
         }
         let query = request.uri().query();
         let within = match query {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
 /// 10 of 19: a tenth of the share of a thread that does not give way. With eight jobs that only computed, a message waited
 /// 252 ms to be accepted while they shared threads with the server; now it waits 0.35 ms, as it does without them.
@@ -81,7 +81,7 @@ fn runtime(name: &'static str, niceness: i32) -> io::Result<Runtime> {
 }
 
 impl Lanes {
-    /// Runs a step to its end: among the quick ones until it has computed for longer than they do, then, or if `busy` from
+    /// Runs a step to its end, or until this is dropped: among the quick ones until it has computed for longer than they do, then, or if `busy` from
     /// the start, among the long ones.
     ///
     /// # Errors
@@ -92,12 +92,29 @@ impl Lanes {
     {
         let mut step = Box::pin(step);
         if !busy {
-            match self.light.spawn(Light::new(step)).await? {
+            match Bound(self.light.spawn(Light::new(step))).await? {
                 Ended::Done(output) => return Ok(output),
                 Ended::Long(rest) => step = rest,
             }
         }
-        self.heavy.spawn(step).await
+        Bound(self.heavy.spawn(step)).await
+    }
+}
+
+/// A task that ends with whoever waits for it: a step that is given up must not go on where nobody sees it.
+struct Bound<T>(JoinHandle<T>);
+
+impl<T> Future for Bound<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl<T> Drop for Bound<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -9,10 +9,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use fonio_project::{Files, NotRead};
 use fonio_sandbox::Adaptor;
 use serde::{Deserialize, Serialize};
 
-use crate::adaptors::{Adaptors, LoadedAdaptor, wasm_files};
+use crate::adaptors::{Adaptors, LoadedAdaptor, named};
 
 /// The file's name.
 pub const LOCK_FILE: &str = "fonio.lock";
@@ -138,20 +139,23 @@ impl Lock {
     /// # Errors
     /// When there is one that cannot be read or understood.
     pub fn read(dir: &Path) -> Result<Option<Lock>, LockError> {
-        let path = dir.join(LOCK_FILE);
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-            Ok(found) if !found.is_file() => {
-                return Err(LockError::Text("it is no plain file".to_owned()));
-            }
-            Ok(found) if found.len() > FILE_MAX_BYTES => {
-                let most = FILE_MAX_BYTES >> 20;
-                return Err(LockError::Text(format!("it is larger than {most} MiB")));
-            }
-            Ok(_) => {}
-        }
-        Lock::parse(&fs::read_to_string(&path)?).map(Some)
+        Lock::of_project(&Files::of(dir))
+    }
+
+    /// The same of a project whose files may be a tenant's.
+    ///
+    /// # Errors
+    /// Those of [`Lock::read`].
+    pub fn of_project(files: &Files) -> Result<Option<Lock>, LockError> {
+        let bytes = match files.read(Path::new(LOCK_FILE), FILE_MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(NotRead::System(error)) => return Err(error.into()),
+            Err(error) => return Err(LockError::Text(error.to_string())),
+        };
+        let text =
+            String::from_utf8(bytes).map_err(|_| LockError::Text("it is not UTF-8".to_owned()))?;
+        Lock::parse(&text).map(Some)
     }
 
     fn parse(text: &str) -> Result<Lock, LockError> {
@@ -239,11 +243,11 @@ impl Lock {
         }
     }
 
-    /// The files that it names and that are not in `dir`.
-    pub fn without_file(&self, dir: &Path) -> impl Iterator<Item = &str> {
-        let there: Vec<PathBuf> = wasm_files(dir);
-        let files = self.0.keys().map(String::as_str);
-        files.filter(move |file| !there.contains(&dir.join(file)))
+    /// The files that it names and that are not there.
+    pub fn without_file(&self, files: &Files) -> impl Iterator<Item = &str> {
+        let there: Vec<PathBuf> = named(files, "wasm");
+        let locked = self.0.keys().map(String::as_str);
+        locked.filter(move |file| !there.contains(&PathBuf::from(file)))
     }
 
     /// What is different from an earlier one.

@@ -8,7 +8,7 @@ pub mod signatures;
 
 use std::path::Path;
 
-use fonio_project::{Problem, SETTINGS_FILE, Severity};
+use fonio_project::{Files, Problem, SETTINGS_FILE, Severity};
 
 use crate::adaptors::LoadedAdaptor;
 use lock::{LOCK_FILE, Lock, NotLocked};
@@ -47,10 +47,15 @@ pub enum Refusal {
 impl Trust {
     /// Reads what the project in `dir` asks. What cannot be understood is a problem.
     pub fn read(dir: &Path, problems: &mut Vec<Problem>) -> Trust {
-        let locked = match Lock::read(dir) {
+        Trust::of(&Files::of(dir), problems)
+    }
+
+    /// The same of a project whose files may be a tenant's.
+    pub fn of(files: &Files, problems: &mut Vec<Problem>) -> Trust {
+        let locked = match Lock::of_project(files) {
             Ok(None) => Asked::No,
             Ok(Some(lock)) => {
-                problems.extend(lock.without_file(dir).map(|file| {
+                problems.extend(lock.without_file(files).map(|file| {
                     let said = format!("{file} is listed, and is not there");
                     at(
                         LOCK_FILE,
@@ -69,7 +74,7 @@ impl Trust {
         };
         Trust {
             locked,
-            signed: read_keys(dir, problems),
+            signed: read_keys(files, problems),
         }
     }
 
@@ -82,14 +87,14 @@ impl Trust {
         }
     }
 
-    /// Whether a file may be loaded: `file` from the project's directory `dir`, with these bytes. Gives the key that
+    /// Whether a file may be loaded: `file` of the project's `files`, with these bytes. Gives the key that
     /// signed it, if one must have.
     ///
     /// # Errors
     /// When it may not.
     pub fn admit(
         &self,
-        dir: &Path,
+        files: &Files,
         file: &Path,
         wasm: &[u8],
         digest: &str,
@@ -101,7 +106,7 @@ impl Trust {
         }
         match &self.signed {
             Asked::No => Ok(None),
-            Asked::Yes(keys) => Ok(Some(keys.admit(&dir.join(file), wasm)?)),
+            Asked::Yes(keys) => Ok(Some(keys.admit(files, file, wasm)?)),
             Asked::Unknown => Err(Refusal::Unknown(SETTINGS_FILE)),
         }
     }
@@ -145,8 +150,8 @@ impl Trust {
     }
 }
 
-fn read_keys(dir: &Path, problems: &mut Vec<Problem>) -> Asked<Keys> {
-    let (settings, _) = fonio_project::load_settings(dir);
+fn read_keys(files: &Files, problems: &mut Vec<Problem>) -> Asked<Keys> {
+    let (settings, _) = fonio_project::load_settings_of(files);
     let Some(settings) = settings else {
         return Asked::Unknown;
     };

@@ -4,11 +4,12 @@
 //! change, so a host without a network would some day refuse everything, or trust a root that was withdrawn. Here the key in
 //! fonio.toml is the root; changing it is an edit that takes effect at once.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use fonio_project::Files;
 use minisign_verify::{PublicKey, Signature};
+
+use crate::adaptors::named;
 
 /// What a signature's file is called after: `http.wasm.minisig`.
 const ENDING: &str = "minisig";
@@ -73,36 +74,37 @@ impl Keys {
         Ok(Keys(keys?))
     }
 
-    /// The key by which the file at `path`, with these bytes, was signed.
+    /// The key by which `wasm`, a file of a project with these bytes, was signed.
     ///
     /// # Errors
     /// When it was not by any of these.
-    pub fn admit(&self, path: &Path, wasm: &[u8]) -> Result<String, NotSigned> {
-        let mut file = path.as_os_str().to_owned();
-        file.push(".");
-        file.push(ENDING);
-        let file = PathBuf::from(file);
+    pub fn admit(&self, files: &Files, wasm: &Path, bytes: &[u8]) -> Result<String, NotSigned> {
+        let mut beside = wasm.as_os_str().to_owned();
+        beside.push(".");
+        beside.push(ENDING);
+        let file = files.dir().join(&beside);
         let unreadable = |reason: String| NotSigned::Unreadable {
             path: file.clone(),
             reason,
         };
-        let text = match read(&file) {
+        let text = match files.read(Path::new(&beside), SIGNATURE_MAX_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.is_missing() => {
                 return Err(NotSigned::Missing {
                     signature: file,
-                    wasm: path.to_owned(),
+                    wasm: files.dir().join(wasm),
                 });
             }
             Err(error) => return Err(unreadable(error.to_string())),
         };
+        let text = String::from_utf8_lossy(&text);
         let signature =
             Signature::decode(&text).map_err(|_| unreadable("it is no signature".to_owned()))?;
         // Without signatures of the old kind: those of minisign before 2020, which hold the whole file in memory.
         let signer = self
             .0
             .iter()
-            .find(|key| key.key.verify(wasm, &signature, false).is_ok());
+            .find(|key| key.key.verify(bytes, &signature, false).is_ok());
         signer.map(|key| key.text.clone()).ok_or(NotSigned::Wrong)
     }
 
@@ -115,21 +117,6 @@ impl Keys {
 
 /// The signatures in a project's `adaptors/`, in order.
 pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir.join("adaptors"));
-    let paths = entries.into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = paths.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|ending| ending == ENDING));
-    files.sort();
-    files
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no plain file"));
-    }
-    let mut text = String::new();
-    fs::File::open(path)?
-        .take(SIGNATURE_MAX_BYTES)
-        .read_to_string(&mut text)?;
-    Ok(text)
+    let files = named(&Files::of(dir), ENDING).into_iter();
+    files.map(|file| dir.join(file)).collect()
 }

@@ -37,14 +37,14 @@ impl Claim {
             steps: Vec::new(),
         };
         match db {
-            Db::Sqlite(_) => claim.from_window(max, db)?,
-            Db::Postgres(_) => claim.from_table(max, db)?,
+            Db::Sqlite(_) => claim.take_from_window(max, db)?,
+            Db::Postgres(_) => claim.take_from_table(max, db)?,
         }
         Ok(claim)
     }
 
     /// A file has one host, which knows what it has handed out: a claim writes nothing.
-    fn from_window(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
+    fn take_from_window(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
         let mut bytes = 0;
         while self.steps.len() < max && bytes < CLAIM_MAX_BYTES {
             let taken = self
@@ -58,7 +58,7 @@ impl Claim {
     }
 
     /// Hosts that share a table see each other's claims in it.
-    fn from_table(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
+    fn take_from_table(&mut self, max: usize, db: &mut Db) -> Result<(), SqlError> {
         let (host, look) = (self.queue.host(), self.queue.look());
         if self.queue.is_doubtful() {
             hosts::release_unknown(db, host, |step| self.queue.has_claimed(step))?;

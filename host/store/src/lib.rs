@@ -56,7 +56,7 @@ pub use again::{AgainFrom, AgainInput};
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
-pub use lock::make_folder;
+pub use lock::{DirectoryLock, make_folder};
 pub use model::{
     Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel,
     LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next,

@@ -7,14 +7,18 @@ use std::path::Path;
 
 use crate::error::StoreError;
 
-/// Held for as long as the value lives.
-pub(crate) struct DirectoryLock {
+/// A data directory, held for as long as the value lives.
+#[derive(Debug)]
+pub struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
     /// Makes `dir` if need be and takes its lock, or says who has it.
-    pub(crate) fn take(dir: &Path) -> Result<DirectoryLock, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another host has it, [`StoreError::Directory`] if it cannot be written.
+    pub fn take(dir: &Path) -> Result<DirectoryLock, StoreError> {
         let unusable = |error: std::io::Error| StoreError::Directory {
             dir: dir.to_owned(),
             detail: error.to_string(),

@@ -25,7 +25,7 @@ pub(super) fn read(
     variables: &Variables<'_>,
 ) -> Option<Found> {
     match source {
-        CredentialSource::File(path) if inputs.dir.join(path).is_dir() => mounted(inputs, path, at),
+        CredentialSource::File(path) if inputs.files.has_folder(path) => mounted(inputs, path, at),
         CredentialSource::File(path) => file(inputs, path, Some(at)),
         CredentialSource::Age(path) => age::read(inputs, path, at, variables),
         CredentialSource::Systemd(name) => systemd(inputs, name, at, variables),
@@ -109,7 +109,7 @@ fn mounted(inputs: &mut Inputs<'_>, folder: &Path, at: Place) -> Option<Found> {
     let mut fields = Map::new();
     for name in names {
         let path = folder.join(&name);
-        if inputs.dir.join(&path).is_dir() {
+        if inputs.files.has_folder(&path) {
             continue;
         }
         match inputs.read(&path, Secrecy::Secret) {

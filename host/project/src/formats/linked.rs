@@ -63,7 +63,7 @@ fn name(
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let taken = |name: &String| {
         let file = credential_file(name);
-        bodies.contains_key(name) || (file != path && inputs.dir.join(file).exists())
+        bodies.contains_key(name) || (file != path && inputs.files.has(&file))
     };
     let name = unless_taken(&stem, taken);
     names.insert(path, name.clone());

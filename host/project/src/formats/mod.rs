@@ -67,7 +67,7 @@ const OTHER_NAMES_MAX: usize = 20;
 pub(crate) fn find(inputs: &mut Inputs<'_>) -> Option<PathBuf> {
     let mut there = PROJECT_FILES
         .iter()
-        .filter(|name| inputs.dir.join(name).exists());
+        .filter(|name| inputs.files.has(Path::new(name)));
     let Some(first) = there.next() else {
         report_missing(inputs);
         return None;
@@ -87,7 +87,7 @@ pub(crate) fn find(inputs: &mut Inputs<'_>) -> Option<PathBuf> {
 
 fn report_missing(inputs: &mut Inputs<'_>) {
     let (message, help) = if inputs.dir.is_dir() {
-        let found = projects_by_other_names(inputs.dir);
+        let found = projects_by_other_names(inputs);
         let help = if found.is_empty() {
             MINIMAL.to_owned()
         } else {
@@ -105,9 +105,10 @@ fn report_missing(inputs: &mut Inputs<'_>) {
 }
 
 /// For each file here that holds a project, such as the `clinic-spec.yaml` that OpenFn's command line pulls, what to do.
-fn projects_by_other_names(dir: &Path) -> Vec<String> {
+fn projects_by_other_names(inputs: &Inputs<'_>) -> Vec<String> {
+    let dir = inputs.dir;
     // What is wrong with them is told when one of them is named.
-    let mut aside = Inputs::new(dir);
+    let mut aside = inputs.aside();
     let names = aside.entries_in(Path::new("")).into_iter();
     let yaml = names.filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"));
     yaml.take(OTHER_NAMES_MAX)

@@ -64,9 +64,7 @@ fn read(inputs: &mut Inputs<'_>, project_file: &Path) -> Option<Node> {
         .chain(FILES.iter().map(|name| (*name).to_owned()));
     let folder = project_file.parent().unwrap_or(Path::new(""));
     let files: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
-    let file = files
-        .into_iter()
-        .find(|file| inputs.dir.join(file).is_file())?;
+    let file = files.into_iter().find(|file| inputs.files.has_file(file))?;
     let Read::Text(text) = inputs.read(&file, Secrecy::Open) else {
         return None;
     };

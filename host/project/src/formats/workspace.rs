@@ -156,7 +156,7 @@ fn workflow_files(inputs: &Inputs<'_>, folder: &str) -> Vec<PathBuf> {
         .iter()
         .filter_map(|name| {
             let path = folder.join(name);
-            if !inputs.dir.join(&path).is_dir() {
+            if !inputs.files.has_folder(&path) {
                 return has_ending(name).then_some(path);
             }
             let files: Vec<String> = inputs
@@ -237,7 +237,7 @@ fn pulled(inputs: &mut Inputs<'_>, layout: &Layout, root: &Node) -> Option<Pulle
     };
     let parsed = found.swap_remove(index);
     // Its problems are not the author's, who edits the folders.
-    let mut aside = Inputs::new(inputs.dir);
+    let mut aside = inputs.aside();
     let mut reading = parsed.reading(&mut aside);
     if let Some(credentials) = parsed.root.get("project_credentials") {
         let collections = parsed.root.get("collections");
@@ -317,7 +317,7 @@ fn credentials(inputs: &mut Inputs<'_>, here: &Path, named: &Key, draft: &mut Dr
         );
         return;
     };
-    if !inputs.dir.join(&path).exists() {
+    if !inputs.files.has(&path) {
         return;
     }
     let Some(parsed) = parse_file(inputs, &path, Secrecy::Secret) else {
