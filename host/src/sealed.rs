@@ -90,7 +90,9 @@ impl Held {
             return Ok(Arc::clone(vault));
         }
         let refused = tokens.drop_when_refused(token.number);
-        let vault = self.vault.with(fields(&token), hidden(&token), refused);
+        let vault = self
+            .vault
+            .with(fields(&token), token.known.clone(), refused);
         let vault = Arc::new(vault);
         *last = Some((token.number, Arc::clone(&vault)));
         Ok(vault)
@@ -109,12 +111,6 @@ fn fields(token: &AccessToken) -> Map<String, Value> {
         }
     }
     fields
-}
-
-fn hidden(token: &AccessToken) -> Vec<(String, SecretText)> {
-    let refresh_token = token.refresh_token.clone();
-    let named = refresh_token.map(|token| ("refresh_token".to_owned(), token));
-    named.into_iter().collect()
 }
 
 /// Takes what only the host uses out of a credential for which it gets tokens.

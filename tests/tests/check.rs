@@ -300,3 +300,44 @@ fn who_may_do_what_is_shown_where_a_credential_is_missing_or_empty_too() {
         "  registry (credentials/registry.json)\n    jobs          send\n",
     );
 }
+
+#[test]
+fn a_secret_that_stands_in_fonio_toml_by_mistake_is_not_repeated() {
+    let settings = "[credentials.a]
+password = \"hush-1\"
+from = \"AGE-SECRET-KEY-hush-2\"
+[credentials.b]
+oauth = { token_url = \"https://user:hush-3@x.example.org/token\", client_secret = \"hush-4\" }
+[credentials.c]
+password = hush-5
+";
+    for settings in [settings, &settings.replace("password = hush-5\n", "")] {
+        let project = Project::new()
+            .file("project.yaml", "jobs: {}\ntriggers: {}\n")
+            .file("fonio.toml", settings);
+        let ended = check(&project).expect_code(1);
+        assert!(
+            !(ended.stdout.clone() + &ended.stderr).contains("hush"),
+            "{ended:?}"
+        );
+        let json = Program::new(["check", ".", "--format", "json"]).run(project.dir());
+        assert!(
+            !(json.stdout.clone() + &json.stderr).contains("hush"),
+            "{json:?}"
+        );
+    }
+}
+
+#[test]
+fn marks_that_turn_a_line_around_never_reach_the_terminal() {
+    let project = Project::new().file(
+        "project.yaml",
+        "jobs:\n  \u{202e}a:\n    nonsense: \"\u{2066}\"\n",
+    );
+    let ended = check(&project).expect_code(1);
+    let said = ended.stdout.clone() + &ended.stderr;
+    assert!(
+        said.contains("\\u{202e}a") && !said.contains(['\u{202e}', '\u{2066}']),
+        "{said}"
+    );
+}

@@ -279,13 +279,13 @@ fn a_flood_of_log_lines_is_cut_off() {
 #[test]
 fn terminal_escapes_in_a_log_never_reach_the_terminal() {
     let ended = Job::new(
-        "fn(state => { console.log('\\x1b[2J\\x1b]0;owned\\x07cleared'); return state; })",
+        "fn(state => { console.log('\\x1b[2J\\x1b]0;owned\\x07cleared\\u202egnp.exe'); return state; })",
     )
     .run()
     .ended;
     assert!(ended.stderr.contains("cleared"), "{}", ended.stderr);
     assert!(
-        !ended.stderr.contains(['\u{1b}', '\u{7}']),
+        !ended.stderr.contains(['\u{1b}', '\u{7}', '\u{202e}']),
         "{:?}",
         ended.stderr
     );

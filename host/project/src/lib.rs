@@ -31,6 +31,7 @@ mod formats;
 mod grants;
 mod inputs;
 mod limits;
+mod masked;
 mod model;
 mod naming;
 mod oidc;
@@ -68,7 +69,7 @@ pub use model::{
 };
 pub use oidc::{ClientSecret, OidcClaim, OidcSettings, is_exposed, load_oidc};
 pub use operations::COMMON_OPERATIONS;
-pub use problem::{Problem, Severity, in_a_line, printable};
+pub use problem::{Problem, Severity, in_a_line, printable, steers};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{

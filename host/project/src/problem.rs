@@ -125,11 +125,18 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/')
 }
 
+/// Whether it could drive a terminal, or turn around what stands in a line (the marks of Unicode for direction): what a
+/// person reads is then not what is there. Tab and newline are left to the caller.
+pub fn steers(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || c.is_control()
+}
+
 /// Names come from files: what could steer a terminal is shown as `\u{1b}`, not sent. Lines stay lines.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() && !matches!(c, '\t' | '\n') {
+        if steers(c) && !matches!(c, '\t' | '\n') {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -147,7 +154,7 @@ pub fn in_a_line(text: &str) -> String {
 fn column_for_column(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\t' {
+            if steers(c) && c != '\t' {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c
@@ -208,8 +215,8 @@ error: job `send` waits for the trigger `trigr-1`, which is not there
 
     #[test]
     fn escape_sequences_in_a_file_never_reach_the_terminal() {
-        let shown = problem(1, 1, "jobs: \u{1b}[31m").to_string();
-        assert!(!shown.contains('\u{1b}'), "{shown}");
+        let shown = problem(1, 1, "jobs: \u{1b}[31m\u{202e}").to_string();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
         assert!(shown.contains('\u{fffd}'), "{shown}");
     }
 
@@ -223,6 +230,11 @@ error: job `send` waits for the trigger `trigr-1`, which is not there
             "{shown}"
         );
         assert_eq!(printable("a\n\tb\r"), "a\n\tb\\u{d}");
+        let turning = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}";
+        assert_eq!(
+            printable(turning),
+            "\\u{61c}\\u{200e}\\u{200f}\\u{202a}\\u{202e}\\u{2066}\\u{2069}"
+        );
     }
 
     #[test]

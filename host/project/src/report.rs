@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::masked::line_of_settings;
 use crate::problem::{Problem, Severity};
 
 /// A position in a file: line and column from 1, the column in characters. Both 0 mean the whole file.
@@ -55,6 +56,8 @@ pub(crate) enum Secrecy {
     Open,
     /// All but those under the top-level key `credentials` and those of a step's `configuration`.
     Credentials,
+    /// All, but for values in the table of a credential.
+    Settings,
     /// No line may be shown.
     Secret,
 }
@@ -107,6 +110,7 @@ impl Report {
         let index = line.checked_sub(1)? as usize;
         let found = text.lines().nth(index)?;
         let hidden = match secrecy {
+            Secrecy::Settings => return line_of_settings(text, index),
             Secrecy::Open => false,
             Secrecy::Secret => true,
             Secrecy::Credentials => {

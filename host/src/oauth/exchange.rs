@@ -1,15 +1,18 @@
 //! One request to a token endpoint, and what its reply means.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use fonio_project::{ClientAuth, OAuthGrant, OAuthSettings, oauth_field, printable};
-use fonio_sandbox::{CredentialSpec, Egress, FetchError, SecretText, Vault};
+use fonio_sandbox::{Egress, FetchError, SecretText, Vault};
 use http::{Method, Request, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
+
+use super::known::{Named, filter};
 
 /// What an endpoint says of its reasons is cut here.
 const SAID_CHARACTERS_MAX: usize = 300;
@@ -120,8 +123,12 @@ impl Exchange {
         })
     }
 
-    /// Asks for a token; with `refresh_token`, if that is the grant.
-    pub async fn ask(&self, refresh_token: Option<&SecretText>) -> Result<Granted, OAuthError> {
+    /// Asks for a token; with `refresh_token`, if that is the grant. What is said of it holds none of `known`.
+    pub async fn ask(
+        &self,
+        refresh_token: Option<&SecretText>,
+        known: Vec<Named>,
+    ) -> Result<Granted, OAuthError> {
         let refresh_token = refresh_token.filter(|_| self.grant == OAuthGrant::RefreshToken);
         let unreachable = |error| OAuthError::Unreachable {
             token_url: self.settings.token_url.clone(),
@@ -146,7 +153,7 @@ impl Exchange {
             .body(Bytes::copy_from_slice(form.as_bytes()))
             .map_err(|_| unreachable(FetchError::Address))?;
         let reply = self.egress.fetch(request).await.map_err(unreachable)?;
-        self.understood(reply.status(), reply.body(), refresh_token)
+        self.understood(reply.status(), reply.body(), known)
     }
 
     /// Both parts are encoded first, as RFC 6749 has it in 2.3.1. A client without a secret has nothing to show.
@@ -187,7 +194,7 @@ impl Exchange {
         &self,
         status: StatusCode,
         body: &[u8],
-        refresh_token: Option<&SecretText>,
+        mut known: Vec<Named>,
     ) -> Result<Granted, OAuthError> {
         let strange = |what| OAuthError::Strange {
             token_url: self.settings.token_url.clone(),
@@ -204,7 +211,7 @@ impl Exchange {
                 .is_some_and(|fields| fields.contains_key(name))
         };
         if !status.is_success() || (has("error") && !has("access_token")) {
-            return Err(self.refused(status, fields.as_ref(), refresh_token));
+            return Err(self.refused(status, fields.as_ref(), &filter(known)));
         }
         let mut fields = fields.ok_or_else(|| strange("its reply is not a JSON object"))?;
         let token = take_text(&mut fields, "access_token")
@@ -212,15 +219,25 @@ impl Exchange {
         if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(strange("its `access_token` cannot stand in a header"));
         }
-        let plain = |name: &str| fields.get(name)?.as_str().map(str::to_owned);
-        let (token_type, scope) = (plain("token_type"), plain("scope"));
-        let lifetime = fields.get("expires_in").and_then(seconds);
+        let refresh_token = take_text(&mut fields, "refresh_token");
+        known.push(("access_token".to_owned(), token.clone()));
+        known.extend(
+            refresh_token
+                .clone()
+                .map(|next| ("refresh_token".to_owned(), next)),
+        );
+        let filter = filter(known);
+        let plain = |name: &str, may_be: fn(&str) -> bool| {
+            let text = fields.get(name)?.as_str().filter(|text| may_be(text))?;
+            let has_secret = matches!(filter.redact(text), Cow::Owned(_));
+            (!has_secret).then(|| text.to_owned())
+        };
         Ok(Granted {
+            token_type: plain("token_type", is_token_type),
+            scope: plain("scope", is_scope),
+            lifetime: fields.get("expires_in").and_then(seconds),
             token,
-            token_type,
-            scope,
-            lifetime,
-            refresh_token: take_text(&mut fields, "refresh_token"),
+            refresh_token,
         })
     }
 
@@ -229,19 +246,8 @@ impl Exchange {
         &self,
         status: StatusCode,
         fields: Option<&Map<String, Value>>,
-        refresh_token: Option<&SecretText>,
+        filter: &Vault,
     ) -> OAuthError {
-        let secrets = [
-            ("client_secret", self.client_secret.as_ref()),
-            ("refresh_token", refresh_token),
-        ];
-        let hidden = secrets.into_iter();
-        let hidden = hidden.filter_map(|(name, secret)| Some((name.to_owned(), secret?.clone())));
-        let spec = CredentialSpec {
-            hidden: hidden.collect(),
-            ..CredentialSpec::default()
-        };
-        let filter = Vault::new(spec, Map::new());
         let shown = |name: &str| -> Option<String> {
             let text = fields?.get(name)?.as_str()?;
             let text = printable(&filter.redact(text)).replace('\n', " ");
@@ -261,6 +267,19 @@ fn take_text(fields: &mut Map<String, Value>, name: &str) -> Option<SecretText> 
         Value::String(text) if !text.is_empty() => Some(SecretText::new(text)),
         _ => None,
     }
+}
+
+/// `scope` as RFC 6749 has it (3.3): words of printable ASCII but `"` and `\`. What is none is not told to a job.
+fn is_scope(text: &str) -> bool {
+    let in_word = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+    text.split(' ')
+        .all(|word| !word.is_empty() && word.bytes().all(in_word))
+}
+
+/// The name of a type of token, as RFC 6749 has it (8.1).
+fn is_token_type(text: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !text.is_empty() && text.bytes().all(in_name)
 }
 
 /// Some endpoints write the number as a text.
@@ -296,9 +315,13 @@ mod tests {
 
     fn understood(status: u16, reply: &str) -> Result<Granted, String> {
         let status = StatusCode::from_u16(status).expect("a status");
-        let refresh = SecretText::new("refresh/hush".into());
+        let known = [
+            ("client_secret", "hush:hush"),
+            ("refresh_token", "refresh/hush"),
+        ];
+        let known = known.map(|(name, text)| (name.to_owned(), SecretText::new(text.into())));
         let result =
-            exchange(ClientAuth::Basic).understood(status, reply.as_bytes(), Some(&refresh));
+            exchange(ClientAuth::Basic).understood(status, reply.as_bytes(), known.to_vec());
         result.map_err(|error| error.to_string())
     }
 
@@ -364,6 +387,28 @@ mod tests {
                 .expect_err("refused")
                 .ends_with("answered 502")
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_said_of_a_token_is_told_only_if_it_is_that_and_holds_no_secret() {
+        for (token_type, scope, told) in [
+            (
+                "Bearer",
+                "read write:x/1",
+                (Some("Bearer"), Some("read write:x/1")),
+            ),
+            ("tt hush:hush", "sc hush:hush", (None, None)),
+            ("t0ken-hush", "next-hush", (None, None)),
+            ("N_A", "refresh/hush", (Some("N_A"), None)),
+            ("cmVmcmVzaC9odXNo", "a hush%3Ahush", (None, None)),
+            ("B\n", "a\"b", (None, None)),
+            ("", "a  b", (None, None)),
+        ] {
+            let reply = json!({"access_token": "t0ken-hush", "refresh_token": "next-hush", "token_type": token_type, "scope": scope});
+            let granted = understood(200, &reply.to_string()).expect("a token");
+            let got = (granted.token_type.as_deref(), granted.scope.as_deref());
+            assert_eq!(got, told);
+        }
     }
 
     #[tokio::test]

@@ -10,12 +10,14 @@
 //! - [`tokens`]: which token counts, and when the next is asked for: one at a time, ahead of need.
 //! - [`exchange`]: one request to the token endpoint, and what its reply means.
 //! - [`kept`]: a refresh token that the endpoint gave in place of the credential's, encrypted in the data folder.
+//! - [`known`]: every secret the credential has had, to look for in what is said.
 //!
 //! Known to RFC 6749: the grants `client_credentials` and `refresh_token`. How a person agrees for the first time is not
 //! the host's business.
 
 mod exchange;
 mod kept;
+mod known;
 mod tokens;
 
 pub use exchange::OAuthError;

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 use super::exchange::{Exchange, Granted, OAuthError};
 use super::kept::Kept;
+use super::known::{Known, Named};
 
 /// What an endpoint that says nothing of it, and a credential whose token somebody else got, mean most often.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
@@ -33,8 +34,8 @@ pub struct AccessToken {
     /// Until when it counts.
     pub expires: SystemTime,
     lifetime: Duration,
-    /// The one that the next is asked for with; replies and logs are looked through for it.
-    pub refresh_token: Option<SecretText>,
+    /// What the credential has had besides, with the names of the fields; replies and logs are looked through for it.
+    pub known: Vec<(String, SecretText)>,
 }
 
 impl AccessToken {
@@ -82,6 +83,7 @@ struct State {
     failed: Option<(Instant, OAuthError)>,
     /// The last that the endpoint gave, where it could not be kept.
     refresh_token: Option<SecretText>,
+    known: Known,
 }
 
 impl Tokens {
@@ -96,6 +98,7 @@ impl Tokens {
         let refresh = oauth_field(body, "refresh_token");
         let state = State {
             token: given(body).map(Arc::new),
+            known: Known::of(body),
             ..State::default()
         };
         Tokens {
@@ -154,23 +157,36 @@ impl Tokens {
 
     async fn fetch(&self, _turn: OwnedMutexGuard<()>) -> Result<Arc<AccessToken>, OAuthError> {
         let refresh_token = self.refresh_token();
+        let known = self.know(None, refresh_token.as_ref());
         let asked = match &self.exchange {
-            Ok(exchange) => exchange.ask(refresh_token.as_ref()).await,
+            Ok(exchange) => exchange.ask(refresh_token.as_ref(), known).await,
             Err(lacks) => Err(lacks.clone()),
         };
-        let mut granted = asked.inspect_err(|error| {
+        let granted = asked.inspect_err(|error| {
             self.state().failed = Some((Instant::now(), error.clone()));
         })?;
         if let Some(next) = &granted.refresh_token {
             self.keep(next);
         }
-        granted.refresh_token = granted.refresh_token.or(refresh_token);
+        let known = self.know(Some(&granted.token), granted.refresh_token.as_ref());
         let mut state = self.state();
         state.numbers += 1;
-        let token = Arc::new(fresh(granted, state.numbers));
+        let token = Arc::new(fresh(granted, state.numbers, known));
         state.token = Some(Arc::clone(&token));
         state.failed = None;
         Ok(token)
+    }
+
+    /// Remembers these, and gives all that is remembered.
+    fn know(&self, access: Option<&SecretText>, refresh: Option<&SecretText>) -> Vec<Named> {
+        let known = &mut self.state().known;
+        if let Some(token) = access {
+            known.add_access_token(token);
+        }
+        if let Some(token) = refresh {
+            known.add_refresh_token(token);
+        }
+        known.all()
     }
 
     /// The last that the endpoint gave, else the credential's own.
@@ -243,7 +259,7 @@ impl Refused for OneToken {
     }
 }
 
-fn fresh(granted: Granted, number: u64) -> AccessToken {
+fn fresh(granted: Granted, number: u64, known: Vec<Named>) -> AccessToken {
     let lifetime = granted.lifetime.unwrap_or(USUAL_LIFETIME);
     AccessToken {
         number,
@@ -252,7 +268,7 @@ fn fresh(granted: Granted, number: u64) -> AccessToken {
         scope: granted.scope,
         expires: SystemTime::now() + lifetime,
         lifetime,
-        refresh_token: granted.refresh_token,
+        known,
     }
 }
 
@@ -270,6 +286,6 @@ fn given(body: &Map<String, Value>) -> Option<AccessToken> {
         scope: None,
         expires: UNIX_EPOCH.checked_add(Duration::from_secs(expires))?,
         lifetime: USUAL_LIFETIME,
-        refresh_token: None,
+        known: Vec::new(),
     })
 }

@@ -38,7 +38,7 @@ const WITHOUT_EFFECT: &[&str] = &["retention"];
 /// Reads fonio.toml; a missing one is an empty one. Nothing if it is not TOML.
 pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
     let file = Path::new(SETTINGS_FILE);
-    let text = match inputs.read(file, Secrecy::Open) {
+    let text = match inputs.read(file, Secrecy::Settings) {
         Read::Text(text) => text,
         Read::Missing => return Some(Settings::default()),
         Read::Refused => return None,
@@ -197,7 +197,8 @@ impl Reading<'_> {
             }
             ("systemd", name) => return Some(CredentialSource::Systemd(name.to_owned())),
             ("age", path) => return Some(CredentialSource::Age(PathBuf::from(path))),
-            _ => format!("`{text}` is no place to read a credential from"),
+            // Not what it is: somebody may have put the secret itself there.
+            _ => "`from` is no place to read a credential from".to_owned(),
         };
         self.error(node.at, message)
             .help("one of env:NAME, file:PATH, age:PATH and systemd:NAME, each holding a JSON object, and file:FOLDER, with a file for each field");

@@ -125,8 +125,8 @@ fn a_source_that_cannot_be_read_is_an_error_and_nothing_stands_in_for_it() {
 fn a_source_that_is_no_source_is_an_error() {
     let help = "one of env:NAME, file:PATH, age:PATH and systemd:NAME, each holding a JSON object, and file:FOLDER, with a file for each field";
     let cases = [
-        ("vault:x", "`vault:x` is no place to read a credential from"),
-        ("hush", "`hush` is no place to read a credential from"),
+        ("vault:x", "`from` is no place to read a credential from"),
+        ("hush", "`from` is no place to read a credential from"),
         ("env:", "`env:` names nothing to read"),
         ("age:", "`age:` names nothing to read"),
         (

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fonio_project::{LimitInfo, Limits};
+use fonio_project::{LimitInfo, Limits, steers};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
@@ -148,9 +148,9 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Control characters could drive the terminal of whoever reads the log.
+/// For the terminal of whoever reads the log.
 fn printable(message: &str) -> String {
-    let keep = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    let keep = |c: char| !steers(c) || c == '\n' || c == '\t';
     if message.chars().all(keep) {
         return message.to_owned();
     }
@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn terminal_escapes_do_not_reach_the_reader() {
         let log = StepLog::new(1000);
-        log.write(Level::Info, "a\u{1b}[2Jb");
-        assert_eq!(log.finish()[0].message, "a\u{fffd}[2Jb");
+        log.write(Level::Info, "a\u{1b}[2Jb\u{202e}c");
+        assert_eq!(log.finish()[0].message, "a\u{fffd}[2Jb\u{fffd}c");
     }
 }

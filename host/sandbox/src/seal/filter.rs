@@ -2,81 +2,18 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::{Map, Value};
 
-use super::forms::forms;
+use super::needles::Cut;
 use super::placeholder;
-use super::vault::{SECRET_MIN_BYTES, Seals, Vault};
-
-/// Every form of every secret of a credential, to look for in one pass.
-#[derive(Default)]
-pub(super) struct Needles {
-    /// None if there is nothing to look for.
-    automaton: Option<AhoCorasick>,
-    /// The secret that each pattern is a form of.
-    of: Vec<usize>,
-    longest: usize,
-}
-
-impl Needles {
-    pub fn new<'s>(secrets: impl Iterator<Item = &'s str>) -> Needles {
-        let mut patterns = Vec::new();
-        let mut of = Vec::new();
-        for (index, secret) in secrets.enumerate() {
-            if secret.len() < SECRET_MIN_BYTES {
-                continue;
-            }
-            for form in forms(secret) {
-                patterns.push(form);
-                of.push(index);
-            }
-        }
-        let longest = patterns.iter().map(Vec::len).max().unwrap_or_default();
-        // Building fails only beyond billions of states, and a credential has at most 4 MiB.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&patterns)
-            .ok()
-            .filter(|_| !patterns.is_empty());
-        Needles {
-            automaton,
-            of,
-            longest,
-        }
-    }
-
-    /// Copies `text` with each match that begins before `until` replaced, as far as it is settled: what follows the
-    /// result's second part may still become a match. Nothing if there is none.
-    fn replace<'t>(
-        &self,
-        text: &[u8],
-        until: usize,
-        with: impl Fn(usize) -> Cow<'t, str>,
-    ) -> Option<(Vec<u8>, usize)> {
-        let mut replaced: Option<Vec<u8>> = None;
-        let mut done = 0;
-        for found in self.automaton.as_ref()?.find_iter(text) {
-            if found.start() >= until {
-                break;
-            }
-            let kept = replaced.get_or_insert_with(|| Vec::with_capacity(text.len()));
-            kept.extend_from_slice(&text[done..found.start()]);
-            kept.extend_from_slice(with(self.of[found.pattern().as_usize()]).as_bytes());
-            done = found.end();
-        }
-        let mut kept = replaced?;
-        let settled = until.max(done);
-        kept.extend_from_slice(&text[done..settled]);
-        Some((kept, settled))
-    }
-}
+use super::vault::{Seals, Vault};
 
 /// A reply on its way to a guest, in chunks: each secret in it becomes its placeholder again.
 pub(crate) struct Resealed {
     seals: Seals,
     /// What could still be the beginning of a secret.
     carried: Vec<u8>,
+    cut: Cut,
 }
 
 impl Resealed {
@@ -84,42 +21,35 @@ impl Resealed {
         Resealed {
             seals,
             carried: Vec::new(),
+            cut: Cut::default(),
         }
     }
 
     /// What is settled once `chunk` has come.
     pub fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
-        let mut text = std::mem::take(&mut self.carried);
-        text.extend_from_slice(chunk);
-        let held = self.seals.vault.needles.longest.saturating_sub(1);
-        let until = text.len().saturating_sub(held);
-        match self.replaced(&text, until) {
-            Some((settled, end)) => {
-                self.carried = text.split_off(end);
-                settled
-            }
-            None => {
-                self.carried = text.split_off(until);
-                text
-            }
+        self.carried.extend_from_slice(chunk);
+        // What is held back is looked through again: so that bytes that come one by one cost twice as much, not a thousandfold.
+        if self.carried.len() < 2 * self.seals.vault.needles.held() {
+            return Vec::new();
         }
+        self.settle(false)
     }
 
     /// What is left at the end.
     pub fn finish(&mut self) -> Vec<u8> {
-        let text = std::mem::take(&mut self.carried);
-        match self.replaced(&text, text.len()) {
-            Some((settled, _)) => settled,
-            None => text,
-        }
+        self.settle(true)
     }
 
-    fn replaced(&self, text: &[u8], until: usize) -> Option<(Vec<u8>, usize)> {
+    fn settle(&mut self, is_all: bool) -> Vec<u8> {
+        let mut text = std::mem::take(&mut self.carried);
         let placeholder = |secret: usize| {
             let known = self.seals.placeholders.get(secret);
             Cow::Borrowed(known.map_or("", String::as_str))
         };
-        self.seals.vault.needles.replace(text, until, placeholder)
+        let needles = &self.seals.vault.needles;
+        let (replaced, settled) = needles.replace(&text, is_all, &mut self.cut, placeholder);
+        self.carried = text.split_off(settled);
+        replaced.unwrap_or(text)
     }
 }
 
@@ -128,9 +58,12 @@ impl Vault {
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let shown = |secret: usize| self.shown(secret);
         let bytes = text.as_bytes();
-        match self.needles.replace(bytes, bytes.len(), shown) {
-            // Forms are text, and so is what is put in their place.
-            Some((redacted, _)) => Cow::Owned(String::from_utf8_lossy(&redacted).into_owned()),
+        let (redacted, _) = self
+            .needles
+            .replace(bytes, true, &mut Cut::default(), shown);
+        match redacted {
+            // What is found in a text is text, and so is what is put in its place.
+            Some(redacted) => Cow::Owned(String::from_utf8_lossy(&redacted).into_owned()),
             None => Cow::Borrowed(text),
         }
     }

@@ -134,7 +134,17 @@ pub(super) fn forms(secret: &str) -> BTreeSet<Vec<u8>> {
     add(hex);
     let markup = QUOTES.iter().map(|quotes| in_markup(secret, *quotes));
     markup.for_each(&mut add);
+    forms.extend(utf16(secret));
     forms
+}
+
+/// As it is in UTF-16, in either order of bytes.
+fn utf16(secret: &str) -> [Vec<u8>; 2] {
+    let units = || secret.encode_utf16();
+    [
+        units().flat_map(u16::to_le_bytes).collect(),
+        units().flat_map(u16::to_be_bytes).collect(),
+    ]
 }
 
 impl Json {
@@ -253,9 +263,21 @@ mod tests {
     const SECRET: &str = "p/ss wörd&\"+:district";
 
     fn is_found_in(text: &str) -> bool {
-        forms(SECRET)
-            .iter()
-            .any(|form| text.contains(std::str::from_utf8(form).expect("forms are text")))
+        is_found_in_bytes(text.as_bytes())
+    }
+
+    fn is_found_in_bytes(text: &[u8]) -> bool {
+        let within = |form: &Vec<u8>| text.windows(form.len()).any(|part| part == form);
+        forms(SECRET).iter().any(within)
+    }
+
+    #[test]
+    fn it_is_found_in_utf_16() {
+        let text: Vec<u16> = format!("got {SECRET}.").encode_utf16().collect();
+        for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let text: Vec<u8> = text.iter().copied().flat_map(bytes).collect();
+            assert!(is_found_in_bytes(&text));
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //! - [`placeholder`]: how a placeholder looks, and where some bytes hold one.
 //! - [`request`]: opening in headers, path and query; [`body`]: in a body.
 //! - [`weakness`]: secrets that this serves badly.
-//! - [`forms`]: how a secret can look after others have written it; [`filter`]: taking these out again.
+//! - [`forms`]: how a secret can look after others have written it; [`reading`]: texts that are written once more;
+//!   [`needles`]: finding the one in the other; [`filter`]: taking out what is found.
 //! - [`whole`]: both on whole requests and replies, for checks from outside.
 //!
 //! What it cannot do: know a form that only the guest and its far side agree on. SECURITY.md says what that means.
@@ -20,9 +21,11 @@
 mod body;
 mod filter;
 mod forms;
+mod needles;
 mod placeholder;
 #[cfg(test)]
 mod property;
+mod reading;
 mod request;
 mod secret;
 mod vault;

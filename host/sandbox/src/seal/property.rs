@@ -1,7 +1,7 @@
 //! The filter against an oracle of its own making: whatever the secrets, whatever is around them, wherever it is cut.
 //!
-//! The oracle knows the documented forms and nothing of how they are looked for: at each byte it tries every form, takes the
-//! longest, and goes on behind it.
+//! The oracle knows the documented forms and nothing of how they are looked for: at each byte it tries every form, in the text as
+//! it is and as each reading has the whole of it, takes the longest, and goes on behind it.
 
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::filter::Resealed;
+use super::reading::Reading;
 use super::vault::Seals;
 use super::vault::tests::seals;
 
@@ -83,7 +84,7 @@ fn hex(secret: &str, lower: bool) -> String {
     secret.bytes().map(one).collect()
 }
 
-/// Every documented form of a secret.
+/// Every documented form of a secret that is text.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned(), hex(secret, true), hex(secret, false)];
     forms.extend(
@@ -119,6 +120,76 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
+fn utf16(secret: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    secret.encode_utf16().flat_map(bytes).collect()
+}
+
+fn all_forms(secret: &str) -> Vec<Vec<u8>> {
+    let forms = forms(secret).into_iter().map(String::into_bytes);
+    let utf16 = [u16::to_le_bytes, u16::to_be_bytes].map(|bytes| utf16(secret, bytes));
+    forms.chain(utf16).collect()
+}
+
+fn lines(base64: &str, letters: usize, end: &str) -> String {
+    let lines: Vec<&[u8]> = base64.as_bytes().chunks(letters).collect();
+    let lines = lines.iter().map(|line| String::from_utf8_lossy(line));
+    lines.collect::<Vec<_>>().join(end)
+}
+
+fn each(secret: &str, written: impl Fn(u8) -> String) -> String {
+    secret.bytes().map(written).collect()
+}
+
+fn each_unit(secret: &str, written: impl Fn(u16) -> String) -> String {
+    secret.encode_utf16().map(written).collect()
+}
+
+fn each_char(secret: &str, written: impl Fn(u32) -> String) -> String {
+    secret.chars().map(|c| written(c.into())).collect()
+}
+
+/// A secret as it is after somebody wrote it once more: all letters escaped, in lines, in groups, one thing within another.
+fn written_once_more(secret: &str) -> Vec<Vec<u8>> {
+    let long = base64(format!("{:60}{secret}{:60}", "", "").as_bytes(), "+/");
+    let url = base64(format!("{:61}{secret}{:60}", "", "").as_bytes(), "-_");
+    let quoted = |text: &str| json(text, false, false);
+    let in_mail = |text: &str| {
+        let escaped = each(text, |byte| match byte {
+            b'a'..=b'z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("={byte:02X}"),
+        });
+        escaped.replace('e', "e=\r\n")
+    };
+    let texts = [
+        lines(&long, 76, "\r\n"),
+        lines(&long, 64, "\n"),
+        lines(&url, 64, "\n  "),
+        quoted(&lines(&long, 76, "\r\n")),
+        quoted(&quoted(&lines(&long, 64, "\n"))),
+        each_char(secret, |c| format!("&#{c};")),
+        each_char(secret, |c| format!("&#x{c:x};")),
+        each_char(secret, |c| format!("&#X{c:04X};")),
+        each_unit(secret, |unit| format!("\\u{unit:04x}")),
+        each_unit(secret, |unit| format!("\\u{unit:04X}")),
+        quoted(&each_unit(secret, |unit| format!("\\u{unit:04x}"))),
+        each(secret, |byte| format!("\\x{byte:02x}")),
+        each(secret, |byte| format!("%{byte:02x}")),
+        each(secret, |byte| format!("%{byte:02X}")),
+        each_unit(secret, |unit| format!("%u{unit:04X}")),
+        percent(&percent(secret, "-._~", false), "-._~", false),
+        quoted(&quoted(secret)),
+        percent(&quoted(secret), "-._~", true),
+        secret.replace('"', "\"\""),
+        quoted(secret).replace('"', "\"\""),
+        secret.replace('\'', "''"),
+        each(secret, |byte| format!("{byte:02x} ")),
+        each(secret, |byte| format!("{byte:02X}:")),
+        each(secret, |byte| format!("{byte:02x}-")),
+        in_mail(secret),
+    ];
+    texts.map(String::into_bytes).to_vec()
+}
+
 /// What the filter should make of `text`.
 fn oracle(secrets: &[String], placeholders: &[String], text: &[u8]) -> Vec<u8> {
     let known: Vec<(Vec<u8>, &String)> = secrets
@@ -126,25 +197,40 @@ fn oracle(secrets: &[String], placeholders: &[String], text: &[u8]) -> Vec<u8> {
         .zip(placeholders)
         .filter(|(secret, _)| secret.len() >= 4)
         .flat_map(|(secret, placeholder)| {
-            forms(secret)
-                .into_iter()
-                .map(move |form| (form.into_bytes(), placeholder))
+            let forms = all_forms(secret).into_iter();
+            forms.map(move |form| (form, placeholder))
         })
         .collect();
+    let reads = Reading::ALL
+        .into_iter()
+        .filter_map(|reading| reading.read(text, 0));
+    let reads: Vec<_> = reads.collect();
     let (mut made, mut at) = (Vec::new(), 0);
     while at < text.len() {
-        let here = known
-            .iter()
-            .filter(|(form, _)| text[at..].starts_with(form));
+        let mut here = Vec::new();
+        for (form, placeholder) in &known {
+            if text[at..].starts_with(form) {
+                here.push((at + form.len(), *placeholder));
+            }
+            for read in &reads {
+                let said = read.said_from(at);
+                let says = read.bytes.get(said..).unwrap_or_default();
+                if says.starts_with(form) && read.written(said).start == at {
+                    here.push((read.written(said + form.len() - 1).end, *placeholder));
+                }
+            }
+        }
         // Of equal ones that of the first secret, as `max_by_key` would not.
-        let longest = here.fold(None, |best: Option<&(Vec<u8>, &String)>, next| match best {
-            Some(best) if best.0.len() >= next.0.len() => Some(best),
-            _ => Some(next),
-        });
+        let longest =
+            here.into_iter()
+                .fold(None, |best: Option<(usize, &String)>, next| match best {
+                    Some(best) if best.0 >= next.0 => Some(best),
+                    _ => Some(next),
+                });
         match longest {
-            Some((form, placeholder)) => {
+            Some((end, placeholder)) => {
                 made.extend_from_slice(placeholder.as_bytes());
-                at += form.len();
+                at = end;
             }
             None => {
                 made.push(text[at]);
@@ -228,6 +314,9 @@ enum Piece {
         bool,
     ),
     Base64(prop::sample::Index, Vec<u8>, Vec<u8>, bool),
+    OnceMore(prop::sample::Index, prop::sample::Index),
+    /// Long enough that a reply is settled before its end.
+    Often(Vec<u8>, usize),
 }
 
 fn piece() -> impl Strategy<Value = Piece> {
@@ -245,6 +334,9 @@ fn piece() -> impl Strategy<Value = Piece> {
             any::<bool>()
         )
             .prop_map(|(secret, before, after, url)| Piece::Base64(secret, before, after, url)),
+        (index(), index()).prop_map(|(secret, form)| Piece::OnceMore(secret, form)),
+        ("[ -~]{1,4}", 1..600_usize)
+            .prop_map(|(text, times)| Piece::Often(text.into_bytes(), times)),
     ]
 }
 
@@ -268,6 +360,11 @@ impl Piece {
                     form[cut..].to_vec()
                 }
             }
+            Piece::OnceMore(secret, form) => {
+                let forms = written_once_more(secret.get::<String>(secrets));
+                [b".", form.get(&forms).as_slice(), b"."].concat()
+            }
+            Piece::Often(text, times) => text.repeat(*times),
             Piece::Base64(secret, before, after, url) => {
                 let whole = [before, secret.get::<String>(secrets).as_bytes(), after].concat();
                 base64(&whole, if *url { "-_" } else { "+/" }).into_bytes()
@@ -308,8 +405,9 @@ proptest! {
         while let Some(at) = seen.windows(placeholder.len()).position(|part| part == placeholder) {
             seen.splice(at..at + placeholder.len(), [0xFF]);
         }
-        for form in forms(&secret) {
-            prop_assert!(!seen.windows(form.len()).any(|part| part == form.as_bytes()), "{}", form);
+        for form in [all_forms(&secret), written_once_more(&secret)].concat() {
+            let left = seen.windows(form.len()).any(|part| part == form);
+            prop_assert!(!left, "{}", String::from_utf8_lossy(&form));
         }
         prop_assert!(!says_in_base64(&seen, &secret));
     }

@@ -8,7 +8,7 @@ use fonio_project::{OpenIn, Origin};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::filter::Needles;
+use super::needles::Needles;
 use super::placeholder;
 use super::secret::SecretText;
 use super::weakness::Weakness;
@@ -105,11 +105,17 @@ impl Vault {
         if let Value::Object(fields) = &mut template {
             take_secrets(fields, &spec.plain, ("", ""), &mut secrets);
         }
-        secrets.extend(spec.hidden.iter().map(|(field, text)| Secret {
-            field: field.clone(),
-            pointer: None,
-            value: text.own(),
-        }));
+        for (field, text) in &spec.hidden {
+            // Looked for once, as what a guest is given a placeholder for.
+            if secrets.iter().any(|known| *known.value == text.expose()) {
+                continue;
+            }
+            secrets.push(Secret {
+                field: field.clone(),
+                pointer: None,
+                value: text.own(),
+            });
+        }
         let needles = Needles::new(secrets.iter().map(|secret| secret.value.as_str()));
         Vault {
             spec,

@@ -50,7 +50,70 @@ pub const WRITERS: &[Writer] = &[
     ("markup of JavaScript", |text| {
         markup(text, "&quot;", "&#39;")
     }),
+    // Whole, and once more.
+    ("every byte in percent", |text| {
+        each(text, |byte| format!("%{byte:02X}"))
+    }),
+    ("every byte in percent, lower", |text| {
+        each(text, |byte| format!("%{byte:02x}"))
+    }),
+    ("percent twice", |text| {
+        percent(&percent(text, "-_.~", false), "-_.~", false)
+    }),
+    ("every unit in JSON", |text| units(text, "\\u")),
+    ("every unit in JSON in JSON", |text| units(text, "\\\\u")),
+    ("JSON in JSON", |text| json(&json(text, &JSON), &JSON)),
+    ("every character in decimal", |text| {
+        characters(text, |c| format!("&#{c};"))
+    }),
+    ("every character in hexadecimal", |text| {
+        characters(text, |c| format!("&#x{c:X};"))
+    }),
+    ("CSV", |text| text.replace('"', "\"\"")),
+    ("hex in groups", |text| grouped(text, " ")),
+    ("hex with colons", |text| grouped(text, ":")),
+    ("quoted-printable", |text| {
+        each(text, |byte| format!("={byte:02X}=\r\n"))
+    }),
+    ("base64 in lines", |text| {
+        let letters = STANDARD.encode(text);
+        let lines: Vec<&str> = letters
+            .as_bytes()
+            .chunks(8)
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .collect();
+        lines.join("\r\n")
+    }),
 ];
+
+fn each(text: &str, written: impl Fn(u8) -> String) -> String {
+    text.bytes().map(written).collect()
+}
+
+fn units(text: &str, lead: &str) -> String {
+    let units = text.encode_utf16();
+    units.map(|unit| format!("{lead}{unit:04x}")).collect()
+}
+
+fn characters(text: &str, written: impl Fn(u32) -> String) -> String {
+    text.chars().map(|c| written(c.into())).collect()
+}
+
+fn grouped(text: &str, between: &str) -> String {
+    let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(between)
+}
+
+/// Whether there is nothing in a text that a reading of the filter could take for something else.
+pub fn says_itself(text: &str) -> bool {
+    let grouped = text.as_bytes().windows(8).any(|window| {
+        let is_hex = |at: usize| window[at].is_ascii_hexdigit();
+        window[2] == window[5]
+            && b" :-".contains(&window[2])
+            && [0, 1, 3, 4, 6, 7].into_iter().all(is_hex)
+    });
+    !grouped && !text.contains(['%', '\\', '&', '=', '\r', '\n', '"', '\'', '\0'])
+}
 
 /// What a writer of JSON writes as `\u….`, and how.
 struct Json {
