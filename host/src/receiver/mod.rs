@@ -6,6 +6,7 @@ mod door;
 mod form;
 mod glance;
 mod intake;
+mod repetition;
 mod webhook;
 mod xml;
 mod xml_shape;
@@ -62,6 +63,7 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
     let live = serving(host)?;
     let (parts, incoming) = request.into_parts();
     let knock = Door::new(host, INBOX, live.project.inbox_proofs(), &parts)?.knock(&parts)?;
+    let key = repetition::key(&parts.headers)?;
     let _place = match live.project.environment.endpoint_style {
         EndpointStyle::Sync => Some(place_to_wait(host)?),
         EndpointStyle::Async => None,
@@ -76,19 +78,21 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
         .collect();
     let names: Vec<String> = matched.iter().flat_map(names_of_first).collect();
     let first: Vec<usize> = matched.iter().map(|run| run.first.len()).collect();
-    let message = message("inbox", parsed, None);
+    let message = message("inbox", parsed, None, key);
     let accepted = host
         .store
         .accept(message, matched)
         .await
         .map_err(|error| not_stored(host, &error))?;
-    match live.project.environment.endpoint_style {
-        EndpointStyle::Async => Ok(Reply::json(StatusCode::ACCEPTED, &Begun::new(&names))),
+    let repeated = accepted.repeated;
+    let reply = match live.project.environment.endpoint_style {
+        EndpointStyle::Async => Reply::json(StatusCode::ACCEPTED, &Begun::new(&names)),
         EndpointStyle::Sync => {
             let runs: Vec<(RunId, usize)> = accepted.runs.into_iter().zip(first).collect();
-            Ok(finished(host, &runs).await)
+            finished(host, &runs).await
         }
-    }
+    };
+    Ok(repetition::marked(reply, repeated))
 }
 
 fn names_of_first(run: &NewRun) -> impl Iterator<Item = String> {
@@ -98,13 +102,19 @@ fn names_of_first(run: &NewRun) -> impl Iterator<Item = String> {
 }
 
 /// What arrived, as it is stored.
-fn message(source: &str, parsed: Parsed, request: Option<Vec<u8>>) -> NewMessage {
+fn message(
+    source: &str,
+    parsed: Parsed,
+    request: Option<Vec<u8>>,
+    key: Option<String>,
+) -> NewMessage {
     NewMessage {
         source: source.to_owned(),
         content_type: parsed.content_type,
         body: parsed.json.into(),
         raw: parsed.original.map(Vec::from),
         request,
+        key,
     }
 }
 
@@ -164,6 +174,9 @@ async fn parse(headers: &HeaderMap, bytes: Bytes, keys: &BTreeSet<&str>) -> Resu
 
 fn not_stored(host: &Host, error: &StoreError) -> Reply {
     let said = format!("the message was not accepted: {error}");
+    if let StoreError::KeyTaken { .. } = error {
+        return Reply::problem(StatusCode::UNPROCESSABLE_ENTITY, &said);
+    }
     if let StoreError::Full { stored, .. } = error {
         let said = match host.ration.quota() {
             Some(quota) => {

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::door::Door;
-use super::{intake, message, not_stored, outcome, parse, place_to_wait, serving};
+use super::{intake, message, not_stored, outcome, parse, place_to_wait, repetition, serving};
 use crate::fields::Fields;
 use crate::flow::{id_of, new_run};
 use crate::host::Host;
@@ -74,6 +74,7 @@ pub async fn receive(
     let name = format!("{}/{}", workflow.id, trigger.id);
     let proofs = live.project.webhook_proofs(workflow, trigger);
     let knock = Door::new(host, &name, proofs, &parts)?.knock(&parts)?;
+    let key = repetition::key(&parts.headers)?;
     let _place = match webhook.reply {
         When::AfterCompletion => Some(place_to_wait(host)?),
         When::BeforeStart => None,
@@ -82,7 +83,7 @@ pub async fn receive(
     knock.judge(&parts.headers, &bytes)?;
     let parsed = parse(&parts.headers, bytes, &Default::default()).await?;
     let how = how_it_was_asked(&parts).to_string();
-    let message = message(&format!("webhook {name}"), parsed, Some(how.into()));
+    let message = message(&format!("webhook {name}"), parsed, Some(how.into()), key);
     let accepted = host
         .store
         .accept(message, vec![new_run(workflow, trigger)])
@@ -105,9 +106,10 @@ pub async fn receive(
         When::AfterCompletion => finished(host, webhook, run).await,
     };
     let id = run.to_string();
-    Ok(reply
+    let reply = reply
         .header("x-meta-work-order-id", &id)
-        .header("x-meta-run-id", &id))
+        .header("x-meta-run-id", &id);
+    Ok(repetition::marked(reply, accepted.repeated))
 }
 
 /// Whoever asks for what is not there may be a stranger, and learns no address.

@@ -120,6 +120,18 @@ const METRICS: &[Metric] = &[
         help: "Steps that run.",
         read: |at| at.counts.steps_running,
     },
+    Metric {
+        name: "fonio_steps_waiting",
+        kind: "gauge",
+        help: "Steps that wait for their next attempt.",
+        read: |at| at.counts.steps_waiting,
+    },
+    Metric {
+        name: "fonio_store_runs_cancelled",
+        kind: "gauge",
+        help: "Runs in the store that somebody ended.",
+        read: |at| at.counts.runs_cancelled,
+    },
 ];
 
 /// The figures of these projects, each with its tenant's name where there are several.

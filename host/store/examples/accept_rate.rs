@@ -86,6 +86,7 @@ async fn accept_rate(dir: &Path, senders: usize, duration: Duration) -> Result<f
                     body: BODY.to_vec(),
                     raw: None,
                     request: None,
+                    key: None,
                 };
                 let first = NewRun {
                     workflow: "intake".to_owned(),

@@ -38,6 +38,16 @@ impl From<SqlError> for Failure {
     }
 }
 
+/// What is counted for good, whatever is deleted later. Part of the file format: a number never changes its meaning.
+#[derive(Clone, Copy)]
+pub(crate) enum Counted {
+    Messages = 0,
+    Runs = 1,
+    Succeeded = 2,
+    Failed = 3,
+    Cancelled = 4,
+}
+
 /// What a transaction will have done to the queue and the runs, to be published when it is committed.
 #[derive(Default)]
 pub(crate) struct Effects {
@@ -48,6 +58,8 @@ pub(crate) struct Effects {
     /// A step waits for a time now.
     pub(crate) put_off: bool,
     pub(crate) finished: Vec<RunId>,
+    pub(crate) messages: i64,
+    pub(crate) runs: i64,
     pub(crate) runs_succeeded: i64,
     pub(crate) runs_failed: i64,
     pub(crate) runs_cancelled: i64,
@@ -168,6 +180,7 @@ impl Writing<'_> {
             ],
             |row| row.get(0),
         )?;
+        self.effects.runs += 1;
         for (at, first) in new.first.iter().enumerate() {
             let input = QueuedInput::of(message, first.input);
             if at == 0 {

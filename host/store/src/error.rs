@@ -132,6 +132,14 @@ pub enum StoreError {
         /// The run.
         run: RunId,
     },
+    /// A key stands for another message.
+    #[error(
+        "another message arrived with the idempotency key `{key}` within the last day; a key stands for one message, so send this one with a key of its own"
+    )]
+    KeyTaken {
+        /// The key.
+        key: String,
+    },
     /// The run has not ended.
     #[error("run {run} has not ended; cancel it first, or wait for its end")]
     RunOpen {

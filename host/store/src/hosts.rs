@@ -31,9 +31,9 @@ pub(crate) fn join(db: &mut Db, name: &str, lease: Duration) -> Result<i64, SqlE
         |row| row.get(0),
     )?;
     db.execute(
-        "WITH gone AS (DELETE FROM ended WHERE host <> 0 AND host NOT IN (SELECT id FROM hosts) RETURNING run_status, runs)
-         INSERT INTO ended (run_status, host, runs) SELECT run_status, 0, sum(runs) FROM gone GROUP BY run_status
-         ON CONFLICT (run_status, host) DO UPDATE SET runs = ended.runs + excluded.runs",
+        "WITH gone AS (DELETE FROM counted WHERE host <> 0 AND host NOT IN (SELECT id FROM hosts) RETURNING what, times)
+         INSERT INTO counted (what, host, times) SELECT what, 0, sum(times) FROM gone GROUP BY what
+         ON CONFLICT (what, host) DO UPDATE SET times = counted.times + excluded.times",
         values![],
     )?;
     db.execute(

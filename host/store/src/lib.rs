@@ -58,8 +58,8 @@ pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use lock::{DirectoryLock, make_folder};
 pub use model::{
-    Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, LogLevel,
-    LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next,
+    Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, KEY_KEPT_MS,
+    LogLevel, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next,
     RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
     RunSummary, STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome,
     StepState, StepStatus, StoredMessage, leaf_names,

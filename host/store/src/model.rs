@@ -22,7 +22,14 @@ pub struct NewMessage {
     pub raw: Option<Vec<u8>>,
     /// How it was sent, as JSON, where the first steps see that too: method, path, headers, query.
     pub request: Option<Vec<u8>>,
+    /// By which its sender knows it again: of those that arrive at one place with the same within [`KEY_KEPT_MS`], the first
+    /// counts.
+    pub key: Option<String>,
 }
+
+/// How long a key is remembered: a day, in milliseconds. A sender that could not send for longer has another chance of
+/// being taken for new; one that sends for ever does not fill the disk.
+pub const KEY_KEPT_MS: i64 = 24 * 3600 * 1000;
 
 /// A message as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +96,10 @@ pub struct FirstStep {
 pub struct Accepted {
     /// The stored message.
     pub message: MessageId,
-    /// One run per [`NewRun`], in their order.
+    /// One run per [`NewRun`], in their order; of a message that is a repetition, those of the first.
     pub runs: Vec<RunId>,
+    /// A message of this key had arrived before, and nothing was stored.
+    pub repeated: bool,
 }
 
 /// What a step starts from.

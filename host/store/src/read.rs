@@ -1,5 +1,6 @@
 //! What the API and the console ask for, each bounded.
 
+use crate::change::Counted;
 use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::model::{
@@ -22,6 +23,7 @@ pub(crate) fn message(db: &mut Db, id: MessageId) -> Result<Option<StoredMessage
                 body: row.get(3)?,
                 raw: row.get(4)?,
                 request: row.get(5)?,
+                key: None,
             };
             Ok(StoredMessage {
                 id,
@@ -247,25 +249,16 @@ pub(crate) fn outcome(db: &mut Db, id: RunId) -> Result<Outcome, SqlError> {
 }
 
 pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
-    // Numbers are drawn in sequence, so the highest is how many there ever were; counting rows would read them all.
-    let (messages, runs, runs_succeeded, runs_failed, runs_cancelled): (u64, u64, u64, u64, u64) =
-        db.query_one(
-            "SELECT (SELECT coalesce(max(id), 0) FROM messages),
-                (SELECT coalesce(max(id), 0) FROM runs),
-                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 2),
-                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 3),
-                (SELECT CAST(coalesce(sum(runs), 0) AS BIGINT) FROM ended WHERE run_status = 4)",
-            values![],
-            |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            },
-        )?;
+    let mut counted = |what: Counted| {
+        db.number(
+            "SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM counted WHERE what = $1",
+            values![what as i64],
+        )
+        .map(i64::unsigned_abs)
+    };
+    let (messages, runs) = (counted(Counted::Messages)?, counted(Counted::Runs)?);
+    let (runs_succeeded, runs_failed) = (counted(Counted::Succeeded)?, counted(Counted::Failed)?);
+    let runs_cancelled = counted(Counted::Cancelled)?;
     let (steps_queued, steps_running) = match db {
         Db::Sqlite(_) => (queue.queued(), queue.running()),
         Db::Postgres(_) => db.query_one(

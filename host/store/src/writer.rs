@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::ffi;
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-use crate::change::{Change, Effects, Failure, Numbers, Room, Writing};
+use crate::change::{Change, Counted, Effects, Failure, Numbers, Room, Writing};
 use crate::error::StoreError;
 use crate::hosts;
 use crate::ids::{RunId, StepId};
@@ -335,7 +335,7 @@ impl Writer {
             if marks_due {
                 mark_begun(db, &self.began.steps)?;
             }
-            add_to_totals(db, host, effects)?;
+            count(db, host, effects)?;
             hosts::tell(db, self.channel.as_deref(), effects)
         });
         if let Err(error) = applied {
@@ -397,17 +397,19 @@ fn mark_begun(db: &mut Db, steps: &HashSet<StepId>) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn add_to_totals(db: &mut Db, host: i64, effects: &Effects) -> Result<(), SqlError> {
-    for (status, runs) in [
-        (RunStatus::Succeeded, effects.runs_succeeded),
-        (RunStatus::Failed, effects.runs_failed),
-        (RunStatus::Cancelled, effects.runs_cancelled),
+fn count(db: &mut Db, host: i64, effects: &Effects) -> Result<(), SqlError> {
+    for (what, times) in [
+        (Counted::Messages, effects.messages),
+        (Counted::Runs, effects.runs),
+        (Counted::Succeeded, effects.runs_succeeded),
+        (Counted::Failed, effects.runs_failed),
+        (Counted::Cancelled, effects.runs_cancelled),
     ] {
-        if runs > 0 {
+        if times > 0 {
             db.execute(
-                "INSERT INTO ended (run_status, host, runs) VALUES ($1, $2, $3)
-                 ON CONFLICT (run_status, host) DO UPDATE SET runs = ended.runs + excluded.runs",
-                values![status, host, runs],
+                "INSERT INTO counted (what, host, times) VALUES ($1, $2, $3)
+                 ON CONFLICT (what, host) DO UPDATE SET times = counted.times + excluded.times",
+                values![what as i64, host, times],
             )?;
         }
     }

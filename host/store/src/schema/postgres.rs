@@ -102,6 +102,14 @@ const MIGRATIONS: &[&str] = &[r#"
         run BIGINT NOT NULL,
         body BYTEA NOT NULL
     );
+    CREATE TABLE keys (
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,
+        message BIGINT NOT NULL,
+        received_ms BIGINT NOT NULL,
+        PRIMARY KEY (source, key)
+    );
+    CREATE INDEX keys_by_age ON keys (received_ms);
     CREATE TABLE outputs (
         job TEXT NOT NULL,
         host BIGINT NOT NULL,
@@ -116,11 +124,11 @@ const MIGRATIONS: &[&str] = &[r#"
         output BIGINT NOT NULL,
         PRIMARY KEY (workflow, host)
     );
-    CREATE TABLE ended (
-        run_status BIGINT NOT NULL,
+    CREATE TABLE counted (
+        what BIGINT NOT NULL,
         host BIGINT NOT NULL,
-        runs BIGINT NOT NULL,
-        PRIMARY KEY (run_status, host)
+        times BIGINT NOT NULL,
+        PRIMARY KEY (what, host)
     );
     CREATE TABLE clocks (clock TEXT PRIMARY KEY, tick_ms BIGINT, tick_run BIGINT);
     CREATE TABLE collections (

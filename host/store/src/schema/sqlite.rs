@@ -113,13 +113,15 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     INSERT INTO final_states SELECT workflow, 0, 0, output FROM workflows;
     DROP TABLE workflows;
-    CREATE TABLE ended (
-        run_status INTEGER NOT NULL,
+    CREATE TABLE counted (
+        what INTEGER NOT NULL,
         host INTEGER NOT NULL,
-        runs INTEGER NOT NULL,
-        PRIMARY KEY (run_status, host)
+        times INTEGER NOT NULL,
+        PRIMARY KEY (what, host)
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO ended SELECT run_status, 0, runs FROM totals;
+    INSERT INTO counted SELECT run_status, 0, runs FROM totals;
+    INSERT INTO counted SELECT 0, 0, coalesce(max(id), 0) FROM messages;
+    INSERT INTO counted SELECT 1, 0, coalesce(max(id), 0) FROM runs;
     DROP TABLE totals;
     CREATE TABLE later (
         step INTEGER PRIMARY KEY,
@@ -141,6 +143,14 @@ const MIGRATIONS: &[&str] = &["
         finished_ms INTEGER NOT NULL,
         PRIMARY KEY (step, attempt)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE keys (
+        source TEXT NOT NULL,
+        key TEXT NOT NULL,
+        message INTEGER NOT NULL,
+        received_ms INTEGER NOT NULL,
+        PRIMARY KEY (source, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX keys_by_age ON keys (received_ms);
     ALTER TABLE runs ADD COLUMN retry_of INTEGER;
     ALTER TABLE runs ADD COLUMN retried_by INTEGER;
 "];
@@ -258,16 +268,17 @@ mod tests {
             .expect("a message");
             drop(old);
             let mut new = open_writer(&file).expect("it opens");
-            let found: (i64, i64) = new
+            let found: (i64, i64, i64) = new
                 .ask("be read", |db| {
                     db.query_one(
-                        "SELECT (SELECT count(*) FROM messages), (SELECT user_version FROM pragma_user_version)",
+                        "SELECT (SELECT count(*) FROM messages), (SELECT times FROM counted WHERE what = 0),
+                                (SELECT user_version FROM pragma_user_version)",
                         values![],
-                        |row| Ok((row.get(0)?, row.get(1)?)),
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                     )
                 })
                 .expect("both can be read");
-            assert_eq!(found, (1, MIGRATIONS.len() as i64));
+            assert_eq!(found, (1, 1, MIGRATIONS.len() as i64));
         }
     }
 }

@@ -93,6 +93,7 @@ pub fn message(body: &str) -> NewMessage {
         body: body.into(),
         raw: None,
         request: None,
+        key: None,
     }
 }
 
