@@ -8,8 +8,8 @@ use arc_swap::ArcSwapOption;
 use fonio_access::Access;
 use fonio_project::{Problem, TenantSettings};
 use fonio_sandbox::Sandbox;
-use fonio_store::Store;
-use tokio::sync::{Mutex, Semaphore, watch};
+use fonio_store::{RunId, Store};
+use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
 use crate::adaptors::adaptor_files_stamp;
 use crate::cli::paint;
@@ -18,6 +18,9 @@ use crate::live::Live;
 use crate::receiver::{Intake, WAITING_MAX};
 use crate::tenants::{Means, Ration};
 use crate::workbench::{Turns, Workbench};
+
+/// Runs that are ended by hand before their steps hear of it: many more than a person ends at once.
+const CANCELS_MAX: usize = 1024;
 
 /// Shared by everything that serves.
 pub struct Host {
@@ -45,6 +48,8 @@ pub struct Host {
     reloading: Mutex<Option<Seen>>,
     /// Room for bodies on their way in.
     pub intake: Intake,
+    /// Runs that somebody ends, for those that run their steps.
+    pub cancelled: broadcast::Sender<RunId>,
     /// Places for requests that wait for their runs.
     pub waiting: Semaphore,
     /// Figures for `/metrics`.
@@ -146,6 +151,7 @@ impl Host {
             generation: watch::Sender::new(0),
             reloading: Mutex::new(None),
             intake: Intake::default(),
+            cancelled: broadcast::Sender::new(CANCELS_MAX),
             waiting: Semaphore::new(WAITING_MAX),
             figures: Figures::default(),
             access: OnceLock::new(),

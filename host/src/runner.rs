@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fonio_sandbox::{FailureKind, Level, StepFailure};
 use fonio_store::{
-    ClaimedStep, LogLevel, LogLine, Next, Settlement, StepInput, StepStatus, StoreError,
+    ClaimedStep, LogLevel, LogLine, Next, RunId, Settlement, StepInput, StepStatus, StoreError,
 };
 use serde_json::{Value, json};
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 
 use crate::authored::Authored;
@@ -37,16 +38,34 @@ pub async fn run(host: Arc<Host>, share: Share, lanes: Lanes) {
             let (host, lanes) = (Arc::clone(&host), lanes.clone());
             flights.spawn(async move {
                 let busy = host.ration.is_busy(Instant::now());
-                let key = step.job.clone();
+                let (key, run) = (step.job.clone(), step.run);
+                let cancels = host.cancelled.subscribe();
                 let ended = lanes.run(async move { run_step(&host, step).await }, busy);
-                if let Err(error) = ended.await {
-                    tracing::error!(job = key, %error, "a step broke down; it runs again at the next start");
+                tokio::select! {
+                    ended = ended => if let Err(error) = ended {
+                        tracing::error!(job = key, %error, "a step broke down; it runs again at the next start");
+                    },
+                    // Dropping it cuts its guests off.
+                    () = cancelled(cancels, run) => {}
                 }
                 drop(place);
             });
         }
     }
     while flights.join_next().await.is_some() {}
+}
+
+/// Resolves when somebody ends the run.
+async fn cancelled(mut cancels: broadcast::Receiver<RunId>, run: RunId) {
+    loop {
+        match cancels.recv().await {
+            Ok(other) if other != run => {}
+            Ok(_) => return,
+            // So many were ended at once that some were not heard of: this step goes on to its end, and leaves nothing.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 /// Waits until there is work, the quota allows it and there are places; then takes as many steps as fit, or none when

@@ -194,6 +194,31 @@ fn an_address_that_is_given_to_somebody_else_lets_nobody_else_in() {
 }
 
 #[test]
+fn who_takes_the_name_that_another_is_invited_by_does_not_become_both() {
+    let provider = provider();
+    let host = host(&provider);
+    host.project.fonio(&[
+        "user",
+        "add",
+        "kofi",
+        "--role",
+        "admin",
+        "--oidc",
+        "kofi@example.org",
+    ]);
+    host.sign_in_by(&provider).session_cookie();
+    let mut renamed = ama();
+    renamed["email"] = "kofi@example.org".into();
+    provider.knows(renamed);
+    let said = host.sign_in_by(&provider).problem(403);
+    assert!(said.contains("his account is that of ama here"), "{said}");
+    // The one who was meant comes in all the same.
+    provider.knows(json!({ "sub": "18", "email": "kofi@example.org", "email_verified": true }));
+    let cookie = host.sign_in_by(&provider).session_cookie();
+    assert_eq!(session(&host, &cookie)["who"], "user kofi");
+}
+
+#[test]
 fn users_are_given_another_service_and_lose_it_with_their_sessions() {
     let provider = provider();
     let host = host(&provider);

@@ -295,3 +295,76 @@ fn only_an_editor_decides_and_it_is_written_down() {
         "{audit}"
     );
 }
+
+#[test]
+fn steps_of_runs_that_are_ended_give_their_places_back() {
+    let far_side = FarSide::saying(json!({}));
+    let waits = "fn(() => new Promise(() => setTimeout(() => {}, 1e8)))";
+    let slow = json!([
+        { "id": "hook", "type": "webhook", "next": "wait" },
+        { "id": "wait", "adaptor": "@openfn/language-common", "expression": waits },
+    ]);
+    let quick = json!([
+        { "id": "hook", "type": "webhook", "webhook_reply": "after_completion", "next": "job" },
+        { "id": "job", "adaptor": "@openfn/language-common", "expression": "fn(state => state)" },
+    ]);
+    let workflows = [
+        json!({ "id": "slow", "steps": slow }),
+        json!({ "id": "quick", "steps": quick }),
+    ];
+    let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": workflows });
+    let project = project(&far_side, "")
+        .file("project.yaml", file.to_string())
+        .file("fonio.toml", "[limits]\nwall_time = \"1d\"\n");
+    let mut host = Host::serving(project);
+    let headers = [("content-type", "application/json")];
+    // More than run at once.
+    let ids: Vec<Value> = (0..12)
+        .map(|_| host.send("POST", "/i/slow", &headers, b"{}").json()["run_id"].clone())
+        .collect();
+    wait_for("every place to be taken", || {
+        let runs = host.runs();
+        let running = runs.iter().filter(|run| run["status"] == "running");
+        (running.count() == 8).then_some(())
+    });
+    for id in &ids {
+        let run = json!({ "id": number(id).parse::<u64>().expect("a number") });
+        let cancelled = decide(&host, &run, "cancel", "").json();
+        assert_eq!(cancelled, json!({ "cancelled": true }));
+    }
+    let quick = host.send("POST", "/i/quick", &headers, b"{}");
+    assert_eq!(quick.status, 201, "{}", quick.text());
+    host.signal(rustix::process::Signal::TERM);
+    assert!(
+        host.wait_for_end().success(),
+        "nothing of them is waited for"
+    );
+}
+
+#[test]
+fn a_body_of_millions_of_small_values_is_not_taken_apart() {
+    let far_side = reluctant(500, 1);
+    let host = Host::serving(project(&far_side, ""));
+    let failed = send(&host);
+    let small = "{\"\":0},".repeat(1_200_000);
+    let body = format!("{{\"from\":-5,\"input\":[{small}0]}}");
+    let before = peak_memory(&host);
+    let said = decide(&host, &failed, "retry", &body).problem(404);
+    assert!(said.contains("has no step -5"), "{said}");
+    let grown = peak_memory(&host).saturating_sub(before);
+    assert!(
+        grown < 64 << 10,
+        "{grown} KiB for a body of {} KiB",
+        body.len() >> 10
+    );
+}
+
+/// In KiB.
+fn peak_memory(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid()));
+    let status = status.expect("its status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|rest| rest.trim().strip_suffix("kB"));
+    peak.and_then(|number| number.trim().parse().ok())
+        .expect("a peak")
+}

@@ -62,6 +62,18 @@ pub enum NotKnown {
         /// The user.
         user: String,
     },
+    /// The account is another user's.
+    #[error(
+        "this account is that of {user} here, and {value} is another user; whoever runs this host says which is right: \
+         fonio user oidc {user} {quoted}",
+        quoted = quoted(value)
+    )]
+    OfAnother {
+        /// What it is known by now.
+        value: String,
+        /// Whose account it is.
+        user: String,
+    },
     /// The file cannot be read or written.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -188,7 +200,10 @@ impl Access {
             let principal = principal.map_err(|error| change.file.failed("read", &error))?;
             Ok(sessions::begin(change, principal)?)
         });
-        if let Err(why @ (NotKnown::Stranger(_) | NotKnown::Another { .. })) = &begun {
+        if let Err(
+            why @ (NotKnown::Stranger(_) | NotKnown::Another { .. } | NotKnown::OfAnother { .. }),
+        ) = &begun
+        {
             let event = Event::new("somebody", What::SignInFailed);
             self.record_refusal(&event.of("no user", &format!("{why}; {detail}")));
         }
@@ -215,6 +230,13 @@ fn settle(change: &Change<'_>, identity: &Identity) -> Result<String, NotKnown> 
             return Err(NotKnown::Another { value, user });
         }
         None => {
+            // Who renames themselves there to what another is invited by must not become both.
+            let owner = "SELECT user FROM identities WHERE issuer = ? AND subject = ?";
+            let other = change.find(owner, [&now.0, &now.2], |row| row.get::<_, String>(0))?;
+            if let Some(user) = other {
+                let value = value.clone();
+                return Err(NotKnown::OfAnother { value, user });
+            }
             change.execute(
                 "UPDATE identities SET issuer = ?, claim = ?, subject = ? WHERE value = ?",
                 params![now.0, now.1, now.2, value],

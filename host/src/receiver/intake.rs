@@ -29,7 +29,7 @@ impl Default for Intake {
 }
 
 /// Reads a body whole.
-pub(super) async fn read(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> {
+pub(crate) async fn read(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> {
     let announced = incoming
         .size_hint()
         .exact()

@@ -5,7 +5,7 @@ mod body;
 mod door;
 mod form;
 mod glance;
-mod intake;
+pub(crate) mod intake;
 mod repetition;
 mod webhook;
 mod xml;

@@ -1,48 +1,51 @@
 //! What a person decides about a run: `POST /api/v1/runs/<id>/retry` and `/cancel`.
 
-use std::time::Duration;
-
 use fonio_access::{Event, Principal, What};
 use fonio_store::{
     AgainFrom, AgainInput, RunDetail, RunId, StepDetail, StepId, StepState, StoreError,
 };
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::Reply;
 use super::peer::Peer;
 use crate::flow;
 use crate::host::Host;
 use crate::live::Live;
+use crate::receiver::intake;
 
-/// What a person writes by hand, or takes from a run and mends: as large as the largest state a step leaves by default.
-const BODY_MAX_BYTES: usize = 10 << 20;
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What is asked for with a retry; all of it may be left out.
+/// What is asked for with a retry; all of it may be left out. What may be large is kept as it was sent: a document of
+/// small values takes dozens of times its size once it is taken apart.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Wanted {
     /// Without it: from the step that failed, or from the start where none did.
-    from: Option<From>,
+    from: Option<Box<RawValue>>,
     /// The state to start from, in place of the one it started from.
-    input: Option<Value>,
+    input: Option<Box<RawValue>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase", untagged)]
+/// Where to begin.
 enum From {
-    Start(Start),
+    Failed,
+    Start,
     Step(StepId),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Start {
-    Start,
+impl Wanted {
+    fn from(&self) -> Result<From, Reply> {
+        match self.from.as_deref().map(RawValue::get) {
+            None => Ok(From::Failed),
+            Some("\"start\"") => Ok(From::Start),
+            Some(number) => number
+                .parse()
+                .map(From::Step)
+                .map_err(|_| wrong("`from` is \"start\" or the number of a step")),
+        }
+    }
 }
 
 /// Which run, and what is to be done with it. None for other paths.
@@ -82,6 +85,8 @@ pub async fn answer(
 
 async fn cancel(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
     let cancelled = host.store.cancel(id).await.map_err(refused)?;
+    // Its step may be under way here. On another host that shares the store it goes on to its end, and leaves nothing.
+    let _ = host.cancelled.send(id);
     let reply = Reply::json(StatusCode::OK, &json!({ "cancelled": cancelled }));
     Ok((reply, "cancelled".to_owned()))
 }
@@ -91,7 +96,6 @@ async fn retry(
     id: RunId,
     request: Request<Incoming>,
 ) -> Result<(Reply, String), Reply> {
-    let wanted = wanted(request).await?;
     let live = host.live().ok_or_else(|| {
         Reply::problem(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -100,6 +104,7 @@ async fn retry(
     })?;
     let run = host.store.run(id).await.map_err(refused)?;
     let run = run.ok_or_else(|| refused(StoreError::NoSuchRun { run: id }))?;
+    let wanted = wanted(host, request).await?;
     let (first, detail) = first_steps(&live, &run, wanted)?;
     let again = host.store.run_again(id, first).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::CREATED, &json!({ "run_id": again }));
@@ -118,21 +123,17 @@ fn first_steps(
             .rev()
             .find(|step| step.status == StepState::Failed)
     };
-    let step = match wanted.from {
-        Some(From::Step(id)) => {
-            Some(run.steps.iter().find(|step| step.id == id).ok_or_else(|| {
-                Reply::problem(
-                    StatusCode::NOT_FOUND,
-                    &format!("run {} has no step {id}", run.run.id),
-                )
-            })?)
-        }
-        Some(From::Start(Start::Start)) => None,
-        None => failed(),
+    let step = match wanted.from()? {
+        From::Step(id) => Some(run.steps.iter().find(|step| step.id == id).ok_or_else(|| {
+            let said = format!("run {} has no step {id}", run.run.id);
+            Reply::problem(StatusCode::NOT_FOUND, &said)
+        })?),
+        From::Start => None,
+        From::Failed => failed(),
     };
     let edited = wanted
         .input
-        .map(|state| AgainInput::Edited(state.to_string().into_bytes()));
+        .map(|state| AgainInput::Edited(state.get().as_bytes().to_vec()));
     let first = match step {
         Some(step) => vec![AgainFrom {
             job: step.job.clone(),
@@ -186,21 +187,20 @@ fn from_the_start(
     Ok(jobs.into_iter().map(from).collect())
 }
 
-async fn wanted(request: Request<Incoming>) -> Result<Wanted, Reply> {
-    let wrong = |why: String| {
-        let said = format!(
-            "a retry takes nothing, or JSON: {{\"from\": \"start\" or a step's id, \"input\": the state to start from}}; {why}"
-        );
-        Reply::problem(StatusCode::BAD_REQUEST, &said)
-    };
-    let whole = Limited::new(request.into_body(), BODY_MAX_BYTES).collect();
-    let whole = tokio::time::timeout(BODY_TIMEOUT, whole).await;
-    let whole = whole.map_err(|_| wrong(format!("it did not come within {BODY_TIMEOUT:?}")))?;
-    let bytes = whole.map_err(|error| wrong(error.to_string()))?.to_bytes();
+fn wrong(why: &str) -> Reply {
+    let said = format!(
+        "a retry takes nothing, or JSON: {{\"from\": \"start\" or a step's id, \"input\": the state to start from}}; {why}"
+    );
+    Reply::problem(StatusCode::BAD_REQUEST, &said)
+}
+
+/// Bounded as messages are: 10 MiB each, and 64 MiB of all that are on their way.
+async fn wanted(host: &Host, request: Request<Incoming>) -> Result<Wanted, Reply> {
+    let bytes = intake::read(&host.intake, request.into_body()).await?;
     if bytes.is_empty() {
         return Ok(Wanted::default());
     }
-    serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))
+    serde_json::from_slice(&bytes).map_err(|error| wrong(&error.to_string()))
 }
 
 fn refused(error: StoreError) -> Reply {
