@@ -310,6 +310,8 @@ from = \"AGE-SECRET-KEY-hush-2\"
 oauth = { token_url = \"https://user:hush-3@x.example.org/token\", client_secret = \"hush-4\" }
 [credentials.c]
 password = hush-5
+[network]
+allow = [\"https://user:hush-6@x.example.org\", \"https://x.example.org/?token=hush-7\"]
 ";
     for settings in [settings, &settings.replace("password = hush-5\n", "")] {
         let project = Project::new()

@@ -14,11 +14,12 @@ const SHOWN: &[&str] = &[
 /// In place of each character of a value, so that what is marked under a line stays where it is.
 const HIDDEN: char = '…';
 
-/// The line at `index` of fonio.toml: values in a credential's table are hidden. Nothing if none of it may be shown.
+/// The line at `index` of fonio.toml: values in a credential's table are hidden, and of addresses anywhere the user and the
+/// query. Nothing if none of it may be shown.
 pub(crate) fn line_of_settings(text: &str, index: usize) -> Option<String> {
     let line = text.lines().nth(index)?.trim_end();
     if !is_of_credentials(text, index) {
-        return Some(line.to_owned());
+        return Some(addresses(line));
     }
     let before: Vec<&str> = text.lines().take(index).collect();
     let before = before.join("\n");
@@ -28,7 +29,35 @@ pub(crate) fn line_of_settings(text: &str, index: usize) -> Option<String> {
     if is_header(line) {
         return Some(line.to_owned());
     }
-    (!in_long_text && line.contains('=')).then(|| masked(line))
+    (!in_long_text && line.contains('=')).then(|| addresses(&masked(line)))
+}
+
+/// The text with every address in it shown without its user, password and query, where secrets stand.
+pub(crate) fn addresses(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, address) = rest.split_at(at + 3);
+        let end = address.find(['"', '\'', '`', ' ', '\t']);
+        let (address, after) = address.split_at(end.unwrap_or(address.len()));
+        shown.push_str(before);
+        shown.push_str(&address_alone(address));
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// What comes behind `://`.
+fn address_alone(address: &str) -> String {
+    let hidden = |text: &str| HIDDEN.to_string().repeat(text.chars().count());
+    // The last: a password may have one in it that should have been escaped.
+    let (user, host) = address
+        .rsplit_once('@')
+        .map_or(("", address), |(user, _)| address.split_at(user.len()));
+    let query = host.find(['?', '#']).map_or(host.len(), |at| at + 1);
+    let (host, query) = host.split_at(query);
+    hidden(user) + host + &hidden(query)
 }
 
 /// Judged by the text alone, because a file that is not TOML has secrets too.
@@ -135,6 +164,28 @@ impl Mask {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_an_address_neither_user_nor_query_is_shown() {
+        for (text, shown) in [
+            (
+                "allow = [\"https://a:b@x.org\", \"http://y.org/?t=1\"]",
+                "allow = [\"https://………@x.org\", \"http://y.org/?………\"]",
+            ),
+            (
+                "`https://a:p@ss/w@x.org` is none",
+                "`https://……………………@x.org` is none",
+            ),
+            (
+                "\"https://x.org:8443/a\" # why",
+                "\"https://x.org:8443/a\" # why",
+            ),
+            ("https://x.org#é", "https://x.org#…"),
+            ("no address", "no address"),
+        ] {
+            assert_eq!(addresses(text), shown);
+        }
+    }
 
     #[test]
     fn values_of_a_credential_are_hidden_where_they_stand() {

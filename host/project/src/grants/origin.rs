@@ -125,6 +125,12 @@ impl Scheme {
     }
 }
 
+/// Secrets stand in queries.
+fn without_query(rest: &str) -> String {
+    let query = rest.find(['?', '#']);
+    query.map_or_else(|| rest.to_owned(), |at| format!("{}…", &rest[..=at]))
+}
+
 impl FromStr for Origin {
     type Err = OriginError;
 
@@ -142,7 +148,7 @@ impl FromStr for Origin {
         let (host, rest) = split_host(rest)?;
         let port = match rest.strip_prefix(':') {
             None if rest.is_empty() => scheme.default_port(),
-            None => return Err(OriginError::Path(rest.to_owned())),
+            None => return Err(OriginError::Path(without_query(rest))),
             Some(port) => parse_port(port)?,
         };
         Ok(Origin { scheme, host, port })
@@ -241,7 +247,7 @@ fn parse_port(text: &str) -> Result<u16, OriginError> {
     let only_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     match digits.parse::<u16>() {
         Ok(port) if only_digits && port > 0 && rest.is_empty() => Ok(port),
-        Ok(_) if only_digits && !rest.is_empty() => Err(OriginError::Path(rest.to_owned())),
+        Ok(_) if only_digits && !rest.is_empty() => Err(OriginError::Path(without_query(rest))),
         _ => Err(OriginError::Port(text.to_owned())),
     }
 }
@@ -377,7 +383,7 @@ mod tests {
             ("https://user:pw@example.org", E::UserInfo),
             ("https://example.org/api", E::Path("/api".into())),
             ("https://example.org:8443/api", E::Path("/api".into())),
-            ("https://example.org?x", E::Path("?x".into())),
+            ("https://example.org?x", E::Path("?…".into())),
             ("https://", E::NoHost),
             ("https://:443", E::NoHost),
             ("https://*", E::Wildcard),

@@ -11,6 +11,7 @@ use super::{
 use crate::grants::Origin;
 use crate::inputs::{Inputs, Read};
 use crate::limits::{LIMITS, LimitInfo, Limits, Unit};
+use crate::masked::addresses;
 use crate::reading::Reading;
 use crate::report::{Place, Secrecy};
 use crate::sizes::parse_duration;
@@ -141,7 +142,7 @@ impl Reading<'_> {
             match Origin::from_str(&text) {
                 Ok(origin) => origins.push(origin),
                 Err(error) => self
-                    .error(item.at, format!("`{text}` is not an origin: {error}"))
+                    .error(item.at, addresses(&format!("`{text}` is not an origin: {error}")))
                     .help("such as https://api.example.org, https://*.example.net:8443 or http://10.1.0.0/16:8080"),
             }
         }
