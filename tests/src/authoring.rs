@@ -5,12 +5,26 @@
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{Ended, code_cache, code_key, fonio};
+
+const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
+/// The contract that an adaptor exports.
+pub const OPERATIONS_WIT: &str = include_str!("../../wit/operations/operations.wit");
+const WORLD: &str =
+    "package made:adaptor;\nworld made { export fonio:operations/operations@1.0.0; }\n";
+const MAKER: &str = r#"
+    import { readFile, writeFile } from 'node:fs/promises';
+    import { componentize } from '@bytecodealliance/componentize-js';
+    const source = await readFile('adaptor.js', 'utf8');
+    const { component } = await componentize(source, { witPath: 'wit', worldName: 'made' });
+    await writeFile(process.argv[2], component);
+"#;
 
 /// A folder that outlives the test, and that no other test uses meanwhile.
 #[derive(Debug)]
@@ -51,6 +65,37 @@ impl Workshop {
             fs::write(done, "").expect("the target directory can be written");
         }
         Some(dir.join("node_modules"))
+    }
+
+    /// The component `name.wasm` that `@bytecodealliance/componentize-js` makes of `source`, which exports `operations`. Nothing where npm
+    /// cannot be reached; then says that `test` was skipped.
+    pub fn component_of_javascript(test: &str, name: &str, source: &str) -> Option<PathBuf> {
+        let workshop = Workshop::enter("componentize-js");
+        let modules = workshop.npm(test, COMPONENTIZE_JS)?;
+        let file = format!("{name}.wasm");
+        let sources = [
+            ("adaptor.js", source),
+            ("make.mjs", MAKER),
+            ("wit/world.wit", WORLD),
+            ("wit/deps/operations.wit", OPERATIONS_WIT),
+        ];
+        let make = |dir: &Path| {
+            fs::create_dir_all(dir.join("wit/deps")).expect("a folder");
+            for (name, text) in sources {
+                fs::write(dir.join(name), text).expect("a file");
+            }
+            symlink(&modules, dir.join("node_modules")).expect("a link");
+            let mut node = Command::new("node");
+            node.args(["make.mjs", &file]);
+            run(node, dir).expect_code(0);
+        };
+        let contents: Vec<&[u8]> = sources
+            .iter()
+            .map(|(_, text)| text.as_bytes())
+            .chain([COMPONENTIZE_JS.as_bytes(), name.as_bytes()])
+            .collect();
+        let made = workshop.once(&contents, || true, make)?;
+        Some(made.join(&file))
     }
 
     /// What `make` makes of `sources`, which it is given a fresh folder for; made once for the same sources. Nothing if it is

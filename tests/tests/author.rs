@@ -1,7 +1,6 @@
 //! `fonio adaptor new`, `build` and `test`, in every language, and components of other toolchains.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -68,8 +67,6 @@ fn javascript(test: &str) -> Option<PathBuf> {
     Some(dir)
 }
 
-const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
-
 /// An adaptor that knows nothing of Fonio but its WIT.
 const GREETER: &str = r#"
     export const operations = {
@@ -87,48 +84,10 @@ const GREETER: &str = r#"
         },
     };
 "#;
-const GREETERS_WORLD: &str =
-    "package greeter:adaptor;\nworld greeter { export fonio:operations/operations@1.0.0; }\n";
-const GREETERS_MAKER: &str = r#"
-    import { readFile, writeFile } from 'node:fs/promises';
-    import { componentize } from '@bytecodealliance/componentize-js';
-    const source = await readFile('greeter.js', 'utf8');
-    const { component } = await componentize(source, { witPath: 'wit', worldName: 'greeter' });
-    await writeFile('greeter.wasm', component);
-"#;
-const OPERATIONS_WIT: &str = include_str!("../../wit/operations/operations.wit");
 
 /// Made by `@bytecodealliance/componentize-js`; nothing where npm cannot be reached.
 fn greeter(test: &str) -> Option<PathBuf> {
-    let workshop = Workshop::enter("componentize-js");
-    let sources = [
-        GREETER,
-        GREETERS_WORLD,
-        GREETERS_MAKER,
-        OPERATIONS_WIT,
-        COMPONENTIZE_JS,
-    ];
-    let modules = workshop.npm(test, COMPONENTIZE_JS)?;
-    let made = workshop.once(
-        &sources.map(str::as_bytes),
-        || true,
-        |dir| {
-            let write = |name: &str, text: &str| {
-                let path = dir.join(name);
-                fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder");
-                fs::write(path, text).expect("a file");
-            };
-            write("greeter.js", GREETER);
-            write("make.mjs", GREETERS_MAKER);
-            write("wit/world.wit", GREETERS_WORLD);
-            write("wit/deps/operations.wit", OPERATIONS_WIT);
-            symlink(&modules, dir.join("node_modules")).expect("a link");
-            let mut node = Command::new("node");
-            node.arg("make.mjs");
-            run(node, dir).expect_code(0);
-        },
-    );
-    Some(made?.join("greeter.wasm"))
+    Workshop::component_of_javascript(test, "greeter", GREETER)
 }
 
 /// Runs the cases that `new` wrote.

@@ -4,13 +4,12 @@
 //! Where npm or PyPI cannot be reached, the test of that toolchain says so and passes.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fonio_tests::authoring::{Workshop, as_author, reachable, run};
+use fonio_tests::authoring::{OPERATIONS_WIT, Workshop, as_author, reachable};
 use fonio_tests::{Answer, FarSide, Job};
 use serde_json::json;
 
@@ -48,7 +47,6 @@ fn seals(wasm: &Path) {
     }
 }
 
-const COMPONENTIZE_JS: &str = "@bytecodealliance/componentize-js@0.23.0";
 const JAVASCRIPT: &str = r#"
     export const operations = {
         describe() {
@@ -66,39 +64,9 @@ const JAVASCRIPT: &str = r#"
         },
     };
 "#;
-const WORLD: &str =
-    "package who:adaptor;\nworld who { export fonio:operations/operations@1.0.0; }\n";
-const MAKER: &str = r#"
-    import { readFile, writeFile } from 'node:fs/promises';
-    import { componentize } from '@bytecodealliance/componentize-js';
-    const source = await readFile('who.js', 'utf8');
-    const { component } = await componentize(source, { witPath: 'wit', worldName: 'who' });
-    await writeFile('who.wasm', component);
-"#;
-const OPERATIONS_WIT: &str = include_str!("../../wit/operations/operations.wit");
 
 fn by_componentize_js(test: &str) -> Option<PathBuf> {
-    let workshop = Workshop::enter("componentize-js");
-    let modules = workshop.npm(test, COMPONENTIZE_JS)?;
-    let sources = [JAVASCRIPT, WORLD, MAKER, OPERATIONS_WIT, COMPONENTIZE_JS];
-    let make = |dir: &Path| {
-        fs::create_dir_all(dir.join("wit/deps")).expect("a folder");
-        for (name, text) in [
-            ("who.js", JAVASCRIPT),
-            ("make.mjs", MAKER),
-            ("wit/world.wit", WORLD),
-            ("wit/deps/operations.wit", OPERATIONS_WIT),
-        ] {
-            fs::write(dir.join(name), text).expect("a file");
-        }
-        symlink(&modules, dir.join("node_modules")).expect("a link");
-        let mut node = Command::new("node");
-        node.arg("make.mjs");
-        run(node, dir).expect_code(0);
-    };
-    let sources = sources.map(str::as_bytes);
-    let made = workshop.once(&sources, || true, make)?;
-    Some(made.join("who.wasm"))
+    Workshop::component_of_javascript(test, "who", JAVASCRIPT)
 }
 
 /// Beside what `fonio adaptor new` gives an author in Python.

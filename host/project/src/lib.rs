@@ -19,6 +19,7 @@
 
 mod adaptor;
 mod alone;
+mod amount;
 mod credential;
 mod criteria;
 mod dotenv;
@@ -55,6 +56,7 @@ pub use adaptor::{AdaptorName, AdaptorNameError};
 pub use alone::{
     load_environment, load_settings, load_settings_of, load_variables, origins_of_credential,
 };
+pub use amount::{Amount, Unit};
 pub use credential::{AGE_KEY, AGE_KEY_FILE, Credential};
 pub use dotenv::{DEFAULT_PORT, EndpointStyle, Environment, PROCESS as ENVIRONMENT};
 pub use export::{ExportError, Exported, export, export_workspace};
@@ -62,7 +64,7 @@ pub use expression::Expression;
 pub use files::{Files, NotRead};
 pub use formats::PROJECT_FILE;
 pub use grants::{Access, CollectionGrants, Grants, JobCollections, Origin, OriginError};
-pub use limits::{LIMITS, LimitInfo, Limits, Unit};
+pub use limits::{LIMITS, LimitInfo, Limits};
 pub use model::{
     AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,
     Trigger, TriggerKind, Unfinished, Webhook, Workflow, WorkflowOptions,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{Unit, milliseconds};
+use crate::amount::{Amount, Unit, milliseconds, with_defaults};
 
 /// What a tenant may use. `Quota::default()` is the defaults of [`QUOTAS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Quota {
 
 impl Default for Quota {
     fn default() -> Quota {
-        let mut quota = Quota {
+        let none = Quota {
             runs_at_once: 0,
             runs_per_minute: 0,
             cpu_per_hour: Duration::ZERO,
@@ -33,57 +33,17 @@ impl Default for Quota {
             requests_at_once: 0,
             loading: Duration::ZERO,
         };
-        for info in QUOTAS {
-            (info.set)(&mut quota, info.default);
-        }
-        quota
+        with_defaults(none, QUOTAS)
     }
 }
 
-/// One quota: all that is said about it anywhere. Amounts are bytes, milliseconds or a number, as `unit` says.
-#[derive(Clone, Copy, Debug)]
-pub struct QuotaInfo {
-    /// The key in `tenants.toml`.
-    pub name: &'static str,
-    /// What it counts.
-    pub unit: Unit,
-    /// The value where `tenants.toml` gives none.
-    pub default: u64,
-    /// The least that can be set.
-    pub smallest: u64,
-    /// The most that can be set.
-    pub largest: u64,
-    /// What it is, as a sentence for the documentation.
-    pub counts: &'static str,
-    /// What happens to what exceeds it, as a sentence.
-    pub reached: &'static str,
-    get: fn(&Quota) -> u64,
-    set: fn(&mut Quota, u64),
-}
+/// One quota.
+pub type QuotaInfo = Amount<Quota>;
 
-impl QuotaInfo {
+impl Amount<Quota> {
     /// The quota of this name.
     pub fn named(name: &str) -> Option<&'static QuotaInfo> {
         QUOTAS.iter().find(|info| info.name == name)
-    }
-
-    /// The value in `quota`.
-    pub fn value(&self, quota: &Quota) -> u64 {
-        (self.get)(quota)
-    }
-
-    /// The value as it is written in `tenants.toml`, without quotes.
-    pub fn shown(&self, quota: &Quota) -> String {
-        self.unit.format(self.value(quota))
-    }
-
-    /// Sets the value, if it is between [`smallest`](QuotaInfo::smallest) and [`largest`](QuotaInfo::largest).
-    pub(crate) fn set(&self, quota: &mut Quota, amount: u64) -> bool {
-        let allowed = (self.smallest..=self.largest).contains(&amount);
-        if allowed {
-            (self.set)(quota, amount);
-        }
-        allowed
     }
 }
 
@@ -93,7 +53,7 @@ fn count(amount: u64) -> u32 {
 
 /// Every quota, in the order of the documentation.
 pub const QUOTAS: &[QuotaInfo] = &[
-    QuotaInfo {
+    Amount {
         name: "runs_at_once",
         unit: Unit::Count,
         // As many as there are places that all tenants share.
@@ -101,59 +61,59 @@ pub const QUOTAS: &[QuotaInfo] = &[
         smallest: 1,
         // Those and its own.
         largest: 9,
-        counts: "Runs of the tenant that go on at the same moment; of each, one step after another.",
+        about: "Runs of the tenant that go on at the same moment; of each, one step after another.",
         reached: "Others wait in the tenant's own queue.",
         get: |quota| u64::from(quota.runs_at_once),
         set: |quota, amount| quota.runs_at_once = count(amount),
     },
-    QuotaInfo {
+    Amount {
         name: "runs_per_minute",
         unit: Unit::Count,
         // Ten in a second, a busy district's forms; a small machine does some hundred.
         default: 600,
         smallest: 1,
         largest: 1_000_000,
-        counts: "Steps of the tenant that begin within a minute, of which a run has one or more; as many may begin at once after a pause.",
+        about: "Steps of the tenant that begin within a minute, of which a run has one or more; as many may begin at once after a pause.",
         reached: "Others wait in the tenant's own queue until their turn.",
         get: |quota| u64::from(quota.runs_per_minute),
         set: |quota, amount| quota.runs_per_minute = count(amount),
     },
-    QuotaInfo {
+    Amount {
         name: "cpu_per_hour",
         unit: Unit::Time,
         // Half of one processor.
         default: 30 * 60 * 1000,
         smallest: 1000,
         largest: 256 * 3600 * 1000,
-        counts: "Time on a processor of all the tenant's steps together, within an hour.",
+        about: "Time on a processor of all the tenant's steps together, within an hour.",
         reached: "Steps wait until enough of the hour has passed; those that run go on to their own limits.",
         get: |quota| milliseconds(quota.cpu_per_hour),
         set: |quota, amount| quota.cpu_per_hour = Duration::from_millis(amount),
     },
-    QuotaInfo {
+    Amount {
         name: "stored",
         unit: Unit::Bytes,
         default: 10 << 30,
         smallest: 1 << 20,
         largest: 16 << 40,
-        counts: "What the tenant keeps on disk: messages, runs, logs, dataclips and collections.",
+        about: "What the tenant keeps on disk: messages, runs, logs, dataclips and collections.",
         reached: "Messages are refused with 507, clocks start nothing, and collections take no more; what was accepted waits until there is room, except for the steps that run.",
         get: |quota| quota.stored_bytes,
         set: |quota, amount| quota.stored_bytes = amount,
     },
-    QuotaInfo {
+    Amount {
         name: "requests_at_once",
         unit: Unit::Count,
         // A quarter of the connections that the listener takes.
         default: 256,
         smallest: 1,
         largest: 1024,
-        counts: "HTTP requests to the tenant's addresses that are being answered at the same moment.",
+        about: "HTTP requests to the tenant's addresses that are being answered at the same moment.",
         reached: "Others are refused with 503 and `Retry-After`.",
         get: |quota| u64::from(quota.requests_at_once),
         set: |quota, amount| quota.requests_at_once = count(amount),
     },
-    QuotaInfo {
+    Amount {
         name: "loading",
         unit: Unit::Time,
         // What one guest may take to compile. A hundred usual jobs take some seconds; an adaptor made from Python half a
@@ -161,7 +121,7 @@ pub const QUOTAS: &[QuotaInfo] = &[
         default: 5 * 60 * 1000,
         smallest: 1000,
         largest: 3600 * 1000,
-        counts: "Time that one load of the tenant's project takes, at the start or after a change: compiling what is new of its adaptors, jobs and conditions. Waiting for its turn is not counted.",
+        about: "Time that one load of the tenant's project takes, at the start or after a change: compiling what is new of its adaptors, jobs and conditions. Waiting for its turn is not counted.",
         reached: "The rest is not loaded, which is a problem of the project; the next change of its files goes on with it.",
         get: |quota| milliseconds(quota.loading),
         set: |quota, amount| quota.loading = Duration::from_millis(amount),

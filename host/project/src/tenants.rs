@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::inputs::{Inputs, Read};
-use crate::limits::Unit;
 use crate::problem::Problem;
-use crate::quota::{QUOTAS, Quota, QuotaInfo};
+use crate::quota::{QUOTAS, Quota};
 use crate::reading::Reading;
 use crate::report::Secrecy;
 use crate::suggest::did_you_mean;
-use crate::tree::{Data, Node, parse_toml};
+use crate::tree::{Node, parse_toml};
 
 /// The file's name.
 pub const TENANTS_FILE: &str = "tenants.toml";
@@ -123,7 +122,7 @@ impl Reading<'_> {
         // First, also where it is written last: what it says holds for all.
         for (key, value) in entries {
             match key.text.as_str() {
-                "quota" => self.quota_table(value, "[quota]", &mut tenants.quota),
+                "quota" => drop(self.amounts(value, "[quota]", QUOTAS, &mut tenants.quota)),
                 "tenants" => {}
                 _ => self.unknown(key, TENANTS_FILE, &["quota", "tenants"]),
             }
@@ -165,7 +164,7 @@ impl Reading<'_> {
                 "hostnames" => settings.hostnames = self.hostnames(value, taken),
                 "quota" => {
                     let place = format!("[tenants.{name}.quota]");
-                    self.quota_table(value, &place, &mut settings.quota);
+                    self.amounts(value, &place, QUOTAS, &mut settings.quota);
                 }
                 _ => self.unknown(key, &place, &known),
             }
@@ -198,48 +197,5 @@ impl Reading<'_> {
             }
         }
         names
-    }
-
-    fn quota_table(&mut self, node: &Node, place: &str, quota: &mut Quota) {
-        let names: Vec<&str> = QUOTAS.iter().map(|info| info.name).collect();
-        for (key, value) in self.map(node, place).unwrap_or_default() {
-            match QuotaInfo::named(&key.text) {
-                Some(info) => self.quota(info, value, quota),
-                None => self.unknown(key, place, &names),
-            }
-        }
-    }
-
-    fn quota(&mut self, info: &QuotaInfo, node: &Node, quota: &mut Quota) {
-        let Some(amount) = self.amount(info.name, info.unit, node) else {
-            return;
-        };
-        if !info.set(quota, amount) {
-            let [least, most, default] =
-                [info.smallest, info.largest, info.default].map(|amount| info.unit.format(amount));
-            let amount = info.unit.format(amount);
-            self.error(node.at, format!("`{}` cannot be {amount}", info.name))
-                .help(format!(
-                    "from {least} to {most}; without the line it is {default}"
-                ));
-        }
-    }
-
-    /// A size, a duration or a number, as `unit` says.
-    pub(crate) fn amount(&mut self, name: &str, unit: Unit, node: &Node) -> Option<u64> {
-        let amount = match (&node.data, unit) {
-            (Data::Text(text), Unit::Bytes | Unit::Time) => {
-                unit.parse(text).map_err(|error| error.to_string())
-            }
-            (Data::Number(number), Unit::Count) => number
-                .as_u64()
-                .ok_or_else(|| format!("`{number}` is no whole number")),
-            _ => Err(format!("it is {}", node.kind())),
-        };
-        amount
-            .map_err(|why| {
-                self.error(node.at, format!("`{name}` should be {unit}: {why}"));
-            })
-            .ok()
     }
 }

@@ -8,16 +8,36 @@ use sha2::{Digest, Sha256};
 
 use super::Reply;
 
-const PAGE: &str = include_str!("../../console/index.html");
-const TENANTS: &str = include_str!("../../console/tenants.html");
 const SIGN_IN: &str = include_str!("../../console/sign-in.js");
-const REFUSED: &str = include_str!("../../console/refused.html");
+
+static PAGE: LazyLock<Page> = LazyLock::new(|| Page::of(include_str!("../../console/index.html")));
+static TENANTS: LazyLock<Page> =
+    LazyLock::new(|| Page::of(include_str!("../../console/tenants.html")));
+static REFUSED: LazyLock<Page> =
+    LazyLock::new(|| Page::of(include_str!("../../console/refused.html")));
+
+/// A page, and what it may do.
+struct Page {
+    html: String,
+    policy: String,
+}
+
+impl Page {
+    /// The style of pages that show tables stands in them, because a request for it would be one more.
+    fn of(written: &str) -> Page {
+        let html = written.replace("{style}", include_str!("../../console/table.css"));
+        let policy = policy(&html);
+        Page { html, policy }
+    }
+
+    fn reply(&self, html: String) -> Reply {
+        Reply::text("text/html; charset=utf-8", html)
+            .header("content-security-policy", &self.policy)
+            .header("cache-control", "no-cache")
+    }
+}
 
 /// Scripts and styles in the page are let run by their hashes, so that nothing that gets into it by mistake ever is.
-static POLICY: LazyLock<String> = LazyLock::new(|| policy(PAGE));
-static TENANTS_POLICY: LazyLock<String> = LazyLock::new(|| policy(TENANTS));
-static REFUSED_POLICY: LazyLock<String> = LazyLock::new(|| policy(REFUSED));
-
 fn policy(page: &str) -> String {
     let scripts = hashes(page, "<script>", "</script>");
     let styles = hashes(page, "<style>", "</style>");
@@ -29,18 +49,12 @@ fn policy(page: &str) -> String {
 
 /// The page of a project. It has nothing in it that anybody may not see: what it shows it asks the API for.
 pub fn page() -> Reply {
-    html(PAGE, &POLICY)
+    PAGE.reply(PAGE.html.clone())
 }
 
 /// The page of a host of several tenants, which leads to theirs.
 pub fn tenants() -> Reply {
-    html(TENANTS, &TENANTS_POLICY)
-}
-
-fn html(page: &str, policy: &str) -> Reply {
-    Reply::text("text/html; charset=utf-8", page.to_owned())
-        .header("content-security-policy", policy)
-        .header("cache-control", "no-cache")
+    TENANTS.reply(TENANTS.html.clone())
 }
 
 /// Its sign-in form.
@@ -51,9 +65,9 @@ pub fn sign_in() -> Reply {
 
 /// For a browser that was sent here and cannot go on: why, and the way back.
 pub fn refused(why: &str, back: &str) -> Reply {
-    let page = REFUSED.replace("{back}", &escaped(back));
+    let page = REFUSED.html.replace("{back}", &escaped(back));
     // Last, because it has others' words in it.
-    html(&page.replace("{why}", &escaped(why)), &REFUSED_POLICY)
+    REFUSED.reply(page.replace("{why}", &escaped(why)))
 }
 
 fn escaped(text: &str) -> String {

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use crate::amount::milliseconds;
 use crate::formats::PROJECT_FILE;
-use crate::limits::milliseconds;
 use crate::model::{
     AfterCrash, Condition, Generation, Project, Reply, Source, Trigger, TriggerKind, Workflow,
 };

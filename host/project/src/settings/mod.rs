@@ -21,8 +21,9 @@ pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettin
 pub use workflows::WorkflowSettings;
 pub(crate) use workflows::refuse_unknown as refuse_unknown_workflows;
 
+use crate::amount::milliseconds;
 use crate::grants::{CollectionGrants, Origin};
-use crate::limits::{LimitInfo, Limits, milliseconds};
+use crate::limits::{LimitInfo, Limits};
 use crate::model::WorkflowOptions;
 use crate::report::Place;
 use crate::tree::Key;

@@ -8,9 +8,10 @@ use super::{
     CredentialSettings, CredentialSource, Keep, OpenIn, OpenInError, Retention, SETTINGS_FILE,
     Settings,
 };
+use crate::amount::Unit;
 use crate::grants::Origin;
 use crate::inputs::{Inputs, Read};
-use crate::limits::{LIMITS, LimitInfo, Limits, Unit};
+use crate::limits::{LIMITS, Limits};
 use crate::masked::addresses;
 use crate::reading::Reading;
 use crate::report::{Place, Secrecy};
@@ -232,33 +233,8 @@ impl Reading<'_> {
 
     fn limits(&mut self, node: &Node) -> (Limits, Vec<&'static str>) {
         let mut limits = Limits::default();
-        let mut set = Vec::new();
-        let names: Vec<&str> = LIMITS.iter().map(|info| info.name).collect();
-        for (key, value) in self.map(node, "[limits]").unwrap_or_default() {
-            match LimitInfo::named(&key.text) {
-                Some(info) => {
-                    self.limit(info, value, &mut limits);
-                    set.push(info.name);
-                }
-                None => self.unknown(key, "[limits]", &names),
-            }
-        }
+        let set = self.amounts(node, "[limits]", LIMITS, &mut limits);
         (limits, set)
-    }
-
-    fn limit(&mut self, info: &LimitInfo, node: &Node, limits: &mut Limits) {
-        let Some(amount) = self.amount(info.name, info.unit, node) else {
-            return;
-        };
-        if !info.set(limits, amount) {
-            let [least, most, default] =
-                [info.smallest, info.largest, info.default].map(|amount| info.unit.format(amount));
-            let amount = info.unit.format(amount);
-            self.error(node.at, format!("`{}` cannot be {amount}", info.name))
-                .help(format!(
-                    "from {least} to {most}; without the line it is {default}"
-                ));
-        }
     }
 
     fn retention(&mut self, table: &Key, node: &Node) -> Retention {

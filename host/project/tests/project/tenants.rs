@@ -144,7 +144,7 @@ fn what_the_documentation_says_of_quotas_is_what_they_are() {
             [info.default, info.smallest, info.largest].map(|amount| info.unit.format(amount));
         let row = format!(
             "| `{}` | {default} | {smallest} | {largest} | {} | {} |",
-            info.name, info.counts, info.reached
+            info.name, info.about, info.reached
         );
         assert!(docs.contains(&row), "docs/tenants.md lacks: {row}");
     }
