@@ -4,7 +4,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -91,14 +90,17 @@ workflows:
       - { id: job, adaptor: common, expression: 'fn(s => s)' }
 ";
 
-fn host() -> &'static Host {
-    static HOST: OnceLock<Host> = OnceLock::new();
-    HOST.get_or_init(|| Host::serving(Project::new().file("project.yaml", PROJECT)))
+thread_local! {
+    /// Of the thread, because what belongs to the process is never dropped: the host would outlive the test.
+    static HOST: Host = Host::serving(Project::new().file("project.yaml", PROJECT));
 }
 
 fn run(bytes: &[u8]) {
+    HOST.with(|host| send(host, bytes));
+}
+
+fn send(host: &Host, bytes: &[u8]) {
     static SENT: AtomicU64 = AtomicU64::new(0);
-    let host = host();
     let answer = exchange(host, bytes);
     judge(&answer);
     if SENT
