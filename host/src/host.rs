@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use fonio_access::Access;
@@ -14,7 +15,9 @@ use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 use crate::adaptors::adaptor_files_stamp;
 use crate::cli::paint;
 use crate::collections::StoredCollections;
+use crate::flights::Flights;
 use crate::live::Live;
+use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
 use crate::tenants::{Means, Ration};
 use crate::workbench::{Turns, Workbench};
@@ -36,6 +39,8 @@ pub struct Host {
     tenant: Option<String>,
     /// What it may use, and has used.
     pub ration: Ration,
+    /// What has been said of it lately.
+    voice: Voice,
     /// Where it waits for its turn to compile, among others.
     turns: Turns,
     /// The project as it runs; none before the first one that could be understood.
@@ -52,6 +57,8 @@ pub struct Host {
     pub cancelled: broadcast::Sender<RunId>,
     /// Places for requests that wait for their runs.
     pub waiting: Semaphore,
+    /// Steps in flight.
+    pub flights: Flights,
     /// Figures for `/metrics`.
     pub figures: Figures,
     /// Where what steps do is written down before they do it; set before the first one runs.
@@ -145,6 +152,7 @@ impl Host {
             sandbox,
             tenant,
             ration,
+            voice: Voice::default(),
             turns,
             live: ArcSwapOption::empty(),
             problems: ArcSwapOption::empty(),
@@ -153,6 +161,7 @@ impl Host {
             intake: Intake::default(),
             cancelled: broadcast::Sender::new(CANCELS_MAX),
             waiting: Semaphore::new(WAITING_MAX),
+            flights: Flights::default(),
             figures: Figures::default(),
             access: OnceLock::new(),
             stop: watch::Sender::new(false),
@@ -176,24 +185,34 @@ impl Host {
             .map_or_else(String::new, |tenant| format!("/{tenant}"))
     }
 
-    /// Tells whoever watches the console; of which tenant, where there are several.
-    pub(crate) fn say(&self, what: &str, detail: &str) {
+    /// Tells whoever watches the console; of which tenant, where there are several, and then not without end.
+    pub(crate) fn say(&self, what: &'static str, detail: &str) {
         match &self.tenant {
-            Some(tenant) => paint::event(what, &format!("[{tenant}] {detail}")),
+            Some(tenant) if self.may_say(tenant, what) => {
+                paint::event(what, &format!("[{tenant}] {detail}"));
+            }
+            Some(_) => {}
             None => paint::event(what, detail),
         }
     }
 
-    /// Shows whoever watches the console what is wrong; of a tenant, in its folder.
+    /// Shows whoever watches the console what is wrong; of a tenant, in its folder, and not without end.
     pub(crate) fn complain(&self, problem: &Problem) {
         let Some(tenant) = &self.tenant else {
             return paint::problem(problem);
         };
-        paint::problem(&Problem {
-            file: Path::new(tenant).join(&problem.file),
-            message: format!("[{tenant}] {}", problem.message),
-            ..problem.clone()
-        });
+        if self.may_say(tenant, problem.severity.as_str()) {
+            paint::problem(&Problem {
+                file: Path::new(tenant).join(&problem.file),
+                message: format!("[{tenant}] {}", problem.message),
+                ..problem.clone()
+            });
+        }
+    }
+
+    fn may_say(&self, tenant: &str, what: &'static str) -> bool {
+        let note = |said: &str| paint::event("left out", &format!("[{tenant}] {said}"));
+        self.voice.says(what, Instant::now(), note)
     }
 
     /// The project as it runs now. A step keeps the one it started with.

@@ -47,7 +47,7 @@ pub async fn run(host: Arc<Host>, hints: mpsc::Receiver<()>, hint: mpsc::Sender<
 }
 
 async fn follow(host: &Host, mut hints: mpsc::Receiver<()>, hint: mpsc::Sender<()>) -> Infallible {
-    let mut watched = Watched::new(hint);
+    let mut watched = Watched::new(host, hint);
     loop {
         // A folder that is watched from now on may have changed before; those that are new ask for another look.
         if !watched.follow(host) {
@@ -147,7 +147,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn new(hint: mpsc::Sender<()>) -> Watched {
+    fn new(host: &Host, hint: mpsc::Sender<()>) -> Watched {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let wakes = !matches!(
                 event,
@@ -162,7 +162,11 @@ impl Watched {
             }
         });
         let watcher = watcher
-            .inspect_err(|error| tracing::warn!(%error, "files cannot be watched; edits are noticed every {RESCAN:?}"))
+            .inspect_err(|error| {
+                let every = RESCAN.as_secs();
+                let said = format!("{error}; edits of its files are noticed every {every} s");
+                host.say("not watched", &said);
+            })
             .ok();
         Watched {
             watcher,
@@ -181,8 +185,17 @@ impl Watched {
         }
         // Watched again each time: a folder that was replaced by another of its name has lost its watch.
         for folder in &wanted {
-            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
-                tracing::warn!(folder = %folder.display(), %error, "this folder cannot be watched");
+            let watched = watcher.watch(folder, RecursiveMode::NonRecursive);
+            // One that went away meanwhile is looked for again when the one above it changes.
+            if let Err(error) = watched
+                && folder.is_dir()
+            {
+                let said = format!(
+                    "{}: {error}; edits in it are noticed every {} s",
+                    folder.display(),
+                    RESCAN.as_secs()
+                );
+                host.say("not watched", &said);
             }
         }
         let new = !wanted.is_subset(&self.folders);

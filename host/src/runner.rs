@@ -36,6 +36,7 @@ pub async fn run(host: Arc<Host>, share: Share, lanes: Lanes) {
         };
         for (step, place) in next {
             let (host, lanes) = (Arc::clone(&host), lanes.clone());
+            let flight = host.flights.begin();
             flights.spawn(async move {
                 let busy = host.ration.is_busy(Instant::now());
                 let (key, run) = (step.job.clone(), step.run);
@@ -48,7 +49,7 @@ pub async fn run(host: Arc<Host>, share: Share, lanes: Lanes) {
                     // Dropping it cuts its guests off.
                     () = cancelled(cancels, run) => {}
                 }
-                drop(place);
+                drop((place, flight));
             });
         }
     }

@@ -88,6 +88,31 @@ fn a_body_that_falls_silent_is_given_up() {
     );
 }
 
+/// A body may take a minute, so does this test.
+#[test]
+fn a_body_that_comes_a_byte_now_and_then_is_given_up() {
+    let host = host();
+    let mut stream = half_a_body(&host, 1000);
+    let mut writing = stream.try_clone().expect("a socket");
+    // Until the host closes it, with the answer on its way.
+    let dripping = std::thread::spawn(move || {
+        while writing.write_all(b" ").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+    });
+    let mut answer = vec![0; 1024];
+    let read = stream.read(&mut answer).expect("an answer");
+    let answer = String::from_utf8_lossy(&answer[..read]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.contains("it may take 60 seconds, and one more for each 8 KiB of it"),
+        "{answer}"
+    );
+    drop(stream);
+    drop(host);
+    dripping.join().expect("it ends with the connection");
+}
+
 fn half_a_body(host: &Host, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(host.address()).expect("the host listens");
     let head = format!(

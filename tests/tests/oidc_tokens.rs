@@ -89,6 +89,31 @@ fn claims_that_are_wrong_let_nobody_in() {
 }
 
 #[test]
+fn a_name_without_end_or_that_cannot_be_read_is_not_given_back_as_it_is() {
+    let (provider, key) = (provider(), SigningKey::es256("k"));
+    provider.publishes(&[key.published()]);
+    let host = host(&provider);
+    let key = Arc::new(key);
+    let said = |verified: bool, name: String| {
+        let signing = Arc::clone(&key);
+        provider.makes(move |mut claims| {
+            claims["email"] = json!(name);
+            claims["email_verified"] = json!(verified);
+            signing.token(&claims)
+        });
+        host.sign_in_by(&provider).problem(403)
+    };
+    for verified in [true, false] {
+        let long = said(verified, format!("{}@example.org", "x".repeat(100_000)));
+        assert!(long.len() < 1000, "{long}");
+        let odd = said(verified, "am\u{200b}a\u{202e}@example.org".to_owned());
+        assert!(odd.contains("am\\u{200b}a\\u{202e}@example.org"), "{odd}");
+    }
+    let rows = host.project.fonio(&["audit"]).stdout;
+    assert!(!rows.contains(&"x".repeat(400)), "{rows}");
+}
+
+#[test]
 fn a_token_that_nobody_or_somebody_else_has_signed_lets_nobody_in() {
     let (provider, key) = (provider(), SigningKey::rs256("k"));
     let public = key.published();

@@ -57,6 +57,11 @@ fn written() -> Vec<(&'static str, String)> {
         ("percent-twice", percent(&percent(SECRET))),
         ("json-in-json", in_json(&in_json(SECRET))),
         ("csv", SECRET.replace('"', "\"\"")),
+        ("csv-in-json", in_json(&SECRET.replace('"', "\"\""))),
+        (
+            "json-in-base64",
+            STANDARD.encode(json!({"user": "ama", "password": SECRET}).to_string()),
+        ),
         ("spaces", each(SECRET, |byte| format!("{byte:02x} "))),
         ("colons", each(SECRET, |byte| format!("{byte:02X}:"))),
         ("mail", in_lines(&mail, 72, "=\r\n")),

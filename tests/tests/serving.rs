@@ -1,8 +1,7 @@
 //! The host as an operator sees it: where it listens, how it starts and stops, what it tells of itself.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::TcpListener;
 
 use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, request, wait_for};
 use rustix::process::Signal;
@@ -118,6 +117,46 @@ fn a_termination_signal_lets_what_runs_finish_and_exits_with_0() {
         1,
         "it finished before the host ended, and was not run again"
     );
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_runs_and_it_runs_again_at_the_next_start() {
+    let gate = Gate::default();
+    let at_gate = gate.clone();
+    let far_side = FarSide::answering(move |_| {
+        at_gate.pass();
+        Answer::json(&json!({"done": true}))
+    });
+    let granted = far_side.granted() + "[limits]\nwall_time = \"1d\"\n";
+    let project = Project::with_job(
+        "@openfn/language-http",
+        &format!("get('{}')", far_side.url("/x")),
+    );
+    let mut host = Host::serving(project.file("fonio.toml", granted));
+    host.post(&json!({}));
+    wait_for("the step to be in flight", || {
+        (far_side.received().len() == 1).then_some(())
+    });
+    host.signal(Signal::TERM);
+    wait_for("the host to say what it waits for", || {
+        let said = "1 step to finish; a second signal cuts off what has not";
+        host.said().contains(said).then_some(())
+    });
+    // What comes within a second of the first counts as the same signal.
+    wait_for("the host to cut it off", || {
+        host.signal(Signal::INT);
+        let said = "cut off 1 step, to run again at the next start";
+        host.said().contains(said).then_some(())
+    });
+    assert_eq!(host.wait_for_end().code(), Some(0), "{}", host.said());
+    let host = host.killed_and_restarted();
+    wait_for("the step to be in flight again", || {
+        (far_side.received().len() == 2).then_some(())
+    });
+    gate.open();
+    let runs = host.runs_done();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].step().output["data"], json!({"done": true}));
 }
 
 #[test]
@@ -251,44 +290,3 @@ fn a_client_that_sends_nonsense_or_half_a_request_disturbs_nobody() {
         200
     );
 }
-
-#[test]
-fn connections_without_end_that_ask_for_nothing_keep_nobody_out() {
-    // The host has the test's own limit, and both ends of each connection are open files.
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let most = rustix::process::Rlimit {
-        current: files.maximum,
-        ..files
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, most).expect("it may be raised");
-    let host = Host::serving(project());
-    let ask = |connection: &mut TcpStream| {
-        let patience = Some(Duration::from_secs(20));
-        connection.set_read_timeout(patience).expect("a socket");
-        connection.write_all(b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n")?;
-        let mut reply = [0; 12];
-        connection.read_exact(&mut reply)?;
-        Ok::<_, std::io::Error>(reply)
-    };
-    let connect = || TcpStream::connect(host.address()).expect("a connection");
-    let mut idle = Vec::new();
-    for number in 0..CONNECTIONS {
-        let mut connection = connect();
-        // Some have asked for something, some never do.
-        if number % 2 == 0 {
-            let reply = ask(&mut connection).expect("a reply");
-            assert_eq!(&reply, b"HTTP/1.1 200", "connection {number}");
-        }
-        idle.push(connection);
-    }
-    assert_eq!(host.get("/health").status, 200);
-    assert_eq!(host.run(&json!({})).status, "succeeded");
-    // Those that rested longest made room, and no others.
-    let mut rest = Vec::new();
-    idle[0].read_to_end(&mut rest).expect("its end");
-    let last = idle.last_mut().expect("there are some");
-    assert_eq!(&ask(last).expect("a reply"), b"HTTP/1.1 200");
-}
-
-/// More than a host has places for.
-const CONNECTIONS: usize = 1100;

@@ -163,6 +163,47 @@ fn a_folder_that_changes_places_with_a_link_during_reloads_shows_nothing_of_a_ne
     assert!(refused > 0, "the link was met");
 }
 
+/// How many lines of a kind are said of a tenant in a minute, and how many its edits would make.
+const SAID: usize = 10;
+const EDITS: usize = 15;
+
+#[test]
+fn a_tenant_that_is_edited_over_and_over_fills_no_log() {
+    let project = with(Project::new(), "clinic", "fn(state => state)");
+    let host = serving(with(project, "school", "fn(state => state)"));
+    wait_ready(&host, "clinic");
+    wait_ready(&host, "school");
+    // A folder that is watched changes places, too: what watches it has its own words for that, and says of no tenant.
+    let [jobs, others] = ["clinic/jobs", "clinic/others"].map(|name| host.project.path(name));
+    fs::create_dir(&others).expect("a folder");
+    for round in 0..EDITS {
+        let before = reloads(&host, "clinic");
+        host.project.write(
+            "clinic/jobs/job.js",
+            format!("fn(() => ({{ data: {round} }}))"),
+        );
+        fs::write(
+            others.join("job.js"),
+            format!("fn(() => ({{ other: {round} }}))"),
+        )
+        .expect("a file");
+        exchange(&jobs, &others);
+        wait_for("a reload", || {
+            (reloads(&host, "clinic") > before).then_some(())
+        });
+    }
+    let lines = |words: &str| host.said().matches(words).count();
+    wait_for("what is left out to be said", || {
+        (lines("left out [clinic] as many lines with `reloaded`") == 1).then_some(())
+    });
+    assert_eq!(lines("reloaded [clinic]"), SAID, "{}", host.said());
+    assert_eq!(lines("WARN"), 0, "{}", host.said());
+    host.project.write("school/jobs/job.js", "fn(() => ({}))");
+    wait_for("a neighbour's edit to be said", || {
+        (lines("reloaded [school]") == 1).then_some(())
+    });
+}
+
 /// A tenant whose jobs take long to compile.
 fn with_heavy_jobs(mut project: Project, tenant: &str, jobs: usize) -> Project {
     let mut yaml = "triggers: { any: { criteria: '{}' } }\ncredentials: {}\njobs:\n".to_owned();
@@ -214,8 +255,8 @@ fn a_load_that_takes_longer_than_the_tenants_quota_loads_what_it_could_and_says_
     assert_eq!(status(&host, "/clinic/ready"), 200);
 }
 
-#[test]
-fn a_tenant_that_goes_away_with_a_step_that_may_last_a_day_holds_up_nobody() {
+/// A tenant with a step in flight whose far side answers when the gate is open.
+fn with_a_step_of_a_day(tenant: &str) -> (Host, FarSide, Gate) {
     let gate = Gate::default();
     let at_gate = gate.clone();
     let far_side = FarSide::answering(move |_| {
@@ -225,20 +266,26 @@ fn a_tenant_that_goes_away_with_a_step_that_may_last_a_day_holds_up_nobody() {
     let granted = far_side.granted() + "[limits]\nwall_time = \"1d\"\n";
     let project = Project::new()
         .file(
-            "clinic/project.yaml",
+            &format!("{tenant}/project.yaml"),
             workflow("@openfn/language-http@latest", "jobs/job.js"),
         )
         .file(
-            "clinic/jobs/job.js",
+            &format!("{tenant}/jobs/job.js"),
             format!("get('{}')", far_side.url("/x")),
         )
-        .file("clinic/fonio.toml", granted);
+        .file(&format!("{tenant}/fonio.toml"), granted);
     let host = serving(project);
-    wait_ready(&host, "clinic");
-    post(&host, "clinic");
+    wait_ready(&host, tenant);
+    post(&host, tenant);
     wait_for("the step to be in flight", || {
         (far_side.received().len() == 1).then_some(())
     });
+    (host, far_side, gate)
+}
+
+#[test]
+fn a_tenant_that_goes_away_with_a_step_that_may_last_a_day_holds_up_nobody() {
+    let (host, far_side, gate) = with_a_step_of_a_day("clinic");
     let elsewhere = with(Project::new(), "school", "fn(state => state)");
     fs::rename(host.project.path("clinic"), elsewhere.path("clinic")).expect("a folder moves");
     wait_for("the tenant to be gone", || {
@@ -262,6 +309,24 @@ fn a_tenant_that_goes_away_with_a_step_that_may_last_a_day_holds_up_nobody() {
         (runs(&host, "clinic")[0]["status"] == "succeeded").then_some(())
     });
     assert_eq!(far_side.received().len(), 2);
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_runs_of_every_tenant() {
+    let (mut host, far_side, gate) = with_a_step_of_a_day("clinic");
+    host.signal(Signal::TERM);
+    wait_for("the host to cut it off", || {
+        host.signal(Signal::TERM);
+        let said = "cut off 1 step, to run again at the next start";
+        host.said().contains(said).then_some(())
+    });
+    assert_eq!(host.wait_for_end().code(), Some(0), "{}", host.said());
+    let host = host.killed_and_restarted();
+    wait_for("the step to be in flight again", || {
+        (far_side.received().len() == 2).then_some(())
+    });
+    gate.open();
+    wait_ready(&host, "clinic");
 }
 
 #[test]

@@ -74,6 +74,12 @@ pub enum NotKnown {
         /// Whose account it is.
         user: String,
     },
+    /// Nobody can be known by it.
+    #[error(
+        "what the sign-in service calls this account is nothing to know somebody by here: one line of {IDENTITY_BYTES_MAX} \
+         bytes at most, without spaces around it"
+    )]
+    Nobody,
     /// The file cannot be read or written.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -193,6 +199,13 @@ impl Access {
     fn look_up(&self, identity: &Identity, from: IpAddr) -> Result<NewSession, NotKnown> {
         let detail = format!("by {}, from {from}", identity.issuer);
         let begun = self.write(|change| {
+            let is_nobody = |name: &String| checked_identity(name).is_err();
+            if [&identity.value, &identity.subject]
+                .into_iter()
+                .any(is_nobody)
+            {
+                return Err(NotKnown::Nobody);
+            }
             let user = settle(change, identity)?;
             let who = Who::User(user.clone());
             change.record(&Event::new(&who.to_string(), What::SignIn).of("", &detail))?;
@@ -201,7 +214,10 @@ impl Access {
             Ok(sessions::begin(change, principal)?)
         });
         if let Err(
-            why @ (NotKnown::Stranger(_) | NotKnown::Another { .. } | NotKnown::OfAnother { .. }),
+            why @ (NotKnown::Stranger(_)
+            | NotKnown::Another { .. }
+            | NotKnown::OfAnother { .. }
+            | NotKnown::Nobody),
         ) = &begun
         {
             let event = Event::new("somebody", What::SignInFailed);

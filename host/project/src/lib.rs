@@ -73,7 +73,7 @@ pub use model::{
 };
 pub use oidc::{ClientSecret, OidcClaim, OidcSettings, is_exposed, load_oidc};
 pub use operations::COMMON_OPERATIONS;
-pub use problem::{Problem, Severity, in_a_line, printable, steers};
+pub use problem::{Problem, Severity, excerpt, in_a_line, printable, steers};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{

@@ -18,12 +18,19 @@ pub enum Severity {
     Warning,
 }
 
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Severity {
+    /// The word that a person reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -132,11 +139,46 @@ pub fn steers(c: char) -> bool {
     turns || c.is_control()
 }
 
-/// Names come from files: what could steer a terminal is shown as `\u{1b}`, not sent. Lines stay lines.
+/// Whether it is seen nowhere, so that two names that differ by it look the same: soft hyphens, joiners and spaces without
+/// width, fillers, tags. Behind letters of the scripts in which they decide how a word is written (Persian, Hindi), the two
+/// joiners are letters like others.
+fn hides(c: char, before: Option<char>) -> bool {
+    let joins = |before: char| matches!(before, '\u{600}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}');
+    match c {
+        '\u{200c}' | '\u{200d}' => !before.is_some_and(joins),
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{180e}'
+        | '\u{200b}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        _ => false,
+    }
+}
+
+/// Each character, and whether it is not what a person would read.
+fn looked_at(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut before = None;
+    text.chars().map(move |c| {
+        let deceives = steers(c) || hides(c, before);
+        before = Some(c);
+        (c, deceives)
+    })
+}
+
+/// Names come from files and from other systems: what could steer a terminal, and what cannot be seen, is shown as
+/// `\u{1b}`, not sent. Lines stay lines.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) && !matches!(c, '\t' | '\n') {
+    for (c, deceives) in looked_at(text) {
+        if deceives && !matches!(c, '\t' | '\n') {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -150,11 +192,31 @@ pub fn in_a_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 
+/// The most that is repeated of what somebody else said.
+const EXCERPT_MAX_CHARS: usize = 300;
+
+/// What strangers and other systems chose, for a sentence of ours: in a line, printable, and no longer than 300 characters;
+/// what was longer ends in `…`.
+pub fn excerpt(text: &str) -> String {
+    // Escaping makes nothing shorter: what is behind these is cut in any case.
+    let beginning = text.char_indices().nth(EXCERPT_MAX_CHARS + 1);
+    let beginning = beginning.map_or(text, |(end, _)| &text[..end]);
+    let line = in_a_line(beginning);
+    match line.char_indices().nth(EXCERPT_MAX_CHARS) {
+        None => line,
+        Some(_) => line
+            .chars()
+            .take(EXCERPT_MAX_CHARS - 1)
+            .chain(['…'])
+            .collect(),
+    }
+}
+
 /// The same of a line that something is written under.
 fn column_for_column(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if steers(c) && c != '\t' {
+    looked_at(text)
+        .map(|(c, deceives)| {
+            if deceives && c != '\t' {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c
@@ -249,5 +311,34 @@ error: job `send` waits for the trigger `trigr-1`, which is not there
         assert_eq!(json["severity"], "error");
         assert_eq!(json["file"], "project.yaml");
         assert_eq!((&json["line"], &json["column"]), (&1.into(), &2.into()));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        for (text, shown) in [
+            ("pay\u{200b}pal", "pay\\u{200b}pal"),
+            ("pay\u{200d}pal\u{200c}", "pay\\u{200d}pal\\u{200c}"),
+            ("\u{feff}a\u{ad}\u{2060}", "\\u{feff}a\\u{ad}\\u{2060}"),
+            ("a\u{e0041}", "a\\u{e0041}"),
+            // Persian and Hindi, where joiners are spelling.
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("क्\u{200d}ष", "क्\u{200d}ष"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        let problem = problem(1, 3, "  a\u{200b}b");
+        assert!(problem.to_string().contains("1 |   a\u{fffd}b\n"));
+    }
+
+    #[test]
+    fn an_excerpt_is_a_line_and_ends_somewhere() {
+        assert_eq!(excerpt("no\nsuch\u{1b}[1m"), "no\\nsuch\\u{1b}[1m");
+        let as_long_as_may_be = "é".repeat(EXCERPT_MAX_CHARS);
+        assert_eq!(excerpt(&as_long_as_may_be), as_long_as_may_be);
+        for long in ["é".repeat(100_000), "\u{1b}".repeat(100_000)] {
+            let shown = excerpt(&long);
+            assert_eq!(shown.chars().count(), EXCERPT_MAX_CHARS);
+            assert!(shown.ends_with('…'));
+        }
     }
 }

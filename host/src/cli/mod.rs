@@ -19,6 +19,7 @@ mod project;
 mod run;
 mod sandbox;
 mod serve;
+mod shutdown;
 mod token;
 mod triggers;
 mod user;

@@ -11,24 +11,25 @@ const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const GREEN: Style = AnsiColor::Green.on_default();
 
 /// The log of the program itself, as `FONIO_LOG` asks; warnings and errors by default. A level alone (`debug`) is for
-/// our own parts: the engine's debug lines would bury them.
+/// our own parts: the engine's debug lines would bury them. What `notify` warns of, whoever exchanges watched folders can
+/// have it say without end, and of no folder; what matters of it is said where folders are watched.
 pub(crate) fn start_tracing() {
     let asked = std::env::var("FONIO_LOG").unwrap_or_default();
     let directives = match asked.trim() {
-        "" => "warn".to_owned(),
+        "" => USUAL.to_owned(),
         level
             if level
                 .parse::<tracing_subscriber::filter::LevelFilter>()
                 .is_ok() =>
         {
             format!(
-                "warn,fonio={level},fonio_project={level},fonio_store={level},fonio_sandbox={level}"
+                "{USUAL},fonio={level},fonio_project={level},fonio_store={level},fonio_sandbox={level}"
             )
         }
         directives => directives.to_owned(),
     };
     let filter = tracing_subscriber::EnvFilter::try_new(&directives)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(USUAL));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -37,6 +38,9 @@ pub(crate) fn start_tracing() {
         .without_time()
         .init();
 }
+
+/// What is logged unless `FONIO_LOG` says otherwise.
+const USUAL: &str = "warn,notify=error";
 
 /// Why a command failed.
 pub(crate) fn error(said: &str) {

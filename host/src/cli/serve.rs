@@ -10,11 +10,11 @@ use fonio_project::{Project, TriggerKind};
 use fonio_sandbox::SandboxOptions;
 use fonio_store::{DirectoryLock, StoreOptions};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::doors::{self, DoorOptions};
+use super::shutdown::{Signals, finish};
 use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
 use crate::host::{Host, load_project};
@@ -29,7 +29,7 @@ use crate::{receiver, reload, server};
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
 ///
 /// Runs and their logs are on the page at /, problems of the project there and here. SIGTERM and Ctrl-C let what runs
-/// finish and exit 0. SIGHUP reloads the project, and the certificate, at once.
+/// finish and exit 0; a second one cuts it off, and it runs again at the next start. SIGHUP reloads the project, and the certificate, at once.
 ///
 /// A host is closed: the first start prints a token that opens it. `fonio user` and `fonio token` make more.
 #[derive(Debug, Args)]
@@ -264,20 +264,27 @@ impl Ready {
 }
 
 /// Everything that serves one project, from here until a signal.
-async fn serve_one(host: Arc<Host>, means: Means, entrance: Entrance, signals: Signals) {
+async fn serve_one(host: Arc<Host>, means: Means, entrance: Entrance, mut signals: Signals) {
     let sites = Arc::new(Sites::one(Arc::clone(&host)));
     let share = means.places.all();
     let running = Running::begin(Arc::clone(&host), share, &means);
     let open = Open::begin(&sites, entrance);
     signals.stop(|| running.reload(), &open.hangup).await;
-    paint::event("stopping", "finishing what runs");
-    host.stop();
-    open.close(&sites).await;
-    running.stop().await;
+    let hosts = [host];
+    let end = async {
+        open.close(&sites).await;
+        running.stop(sites.cut_off()).await;
+    };
+    finish(&hosts, &sites, signals, end).await;
 }
 
 /// Everything that serves tenants, from here until a signal.
-async fn serve_tenants(folder: Folder, sites: Arc<Sites>, entrance: Entrance, signals: Signals) {
+async fn serve_tenants(
+    folder: Folder,
+    sites: Arc<Sites>,
+    entrance: Entrance,
+    mut signals: Signals,
+) {
     let (hint, hints) = mpsc::channel(16);
     let open = Open::begin(&sites, entrance);
     let tenants = tokio::spawn(folder.follow(hints));
@@ -286,12 +293,12 @@ async fn serve_tenants(folder: Folder, sites: Arc<Sites>, entrance: Entrance, si
         let _ = hint.try_send(());
     };
     signals.stop(reload, &open.hangup).await;
-    paint::event("stopping", "finishing what runs");
-    for (_, host) in sites.tenants() {
-        host.stop();
-    }
-    open.close(&sites).await;
-    ended(tenants.await);
+    let hosts: Vec<Arc<Host>> = sites.tenants().into_iter().map(|(_, host)| host).collect();
+    let end = async {
+        open.close(&sites).await;
+        ended(tenants.await);
+    };
+    finish(&hosts, &sites, signals, end).await;
 }
 
 fn ended(task: Result<(), JoinError>) {
@@ -320,42 +327,6 @@ impl Open {
     async fn close(self, sites: &Sites) {
         sites.stop();
         ended(self.server.await);
-    }
-}
-
-/// The signals that steer the host. They are caught from the moment this is made, which is before anybody is told
-/// that the host is there.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn catch() -> Result<Signals, Failure> {
-        let catch = |kind| {
-            signal(kind)
-                .map_err(|error| Failure::failed(format!("signals cannot be caught: {error}")))
-        };
-        Ok(Signals {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-            hangup: catch(SignalKind::hangup())?,
-        })
-    }
-
-    /// Resolves on SIGTERM or SIGINT; SIGHUP asks for a reload of the projects and of the certificate.
-    async fn stop(mut self, reload: impl Fn(), hangup: &Notify) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    reload();
-                    hangup.notify_one();
-                }
-            }
-        }
     }
 }
 

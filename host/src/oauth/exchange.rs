@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use fonio_project::{ClientAuth, OAuthGrant, OAuthSettings, oauth_field, printable};
+use fonio_project::{ClientAuth, OAuthGrant, OAuthSettings, excerpt, oauth_field};
 use fonio_sandbox::{Egress, FetchError, SecretText, Vault};
 use http::{Method, Request, StatusCode, Uri, header};
 use serde_json::{Map, Value};
@@ -14,8 +14,6 @@ use zeroize::Zeroizing;
 
 use super::known::{Named, filter};
 
-/// What an endpoint says of its reasons is cut here.
-const SAID_CHARACTERS_MAX: usize = 300;
 /// A token that lives longer is treated as if it did not. Nobody means what is beyond.
 const LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -227,14 +225,15 @@ impl Exchange {
                 .map(|next| ("refresh_token".to_owned(), next)),
         );
         let filter = filter(known);
+        let has_secret = |text: &str| matches!(filter.redact(text), Cow::Owned(_));
         let plain = |name: &str, may_be: fn(&str) -> bool| {
             let text = fields.get(name)?.as_str().filter(|text| may_be(text))?;
-            let has_secret = matches!(filter.redact(text), Cow::Owned(_));
-            (!has_secret).then(|| text.to_owned())
+            (!has_secret(text)).then(|| text.to_owned())
         };
         Ok(Granted {
             token_type: plain("token_type", is_token_type),
-            scope: plain("scope", is_scope),
+            // Words are put together as their reader likes: no secret is cut by what stands between them.
+            scope: plain("scope", is_scope).filter(|scope| !has_secret(&scope.replace(' ', ""))),
             lifetime: fields.get("expires_in").and_then(seconds),
             token,
             refresh_token,
@@ -250,8 +249,7 @@ impl Exchange {
     ) -> OAuthError {
         let shown = |name: &str| -> Option<String> {
             let text = fields?.get(name)?.as_str()?;
-            let text = printable(&filter.redact(text)).replace('\n', " ");
-            Some(text.chars().take(SAID_CHARACTERS_MAX).collect())
+            Some(excerpt(&filter.redact(text)))
         };
         OAuthError::Refused {
             token_url: self.settings.token_url.clone(),
@@ -401,6 +399,8 @@ mod tests {
             ("t0ken-hush", "next-hush", (None, None)),
             ("N_A", "refresh/hush", (Some("N_A"), None)),
             ("cmVmcmVzaC9odXNo", "a hush%3Ahush", (None, None)),
+            ("a", "read hush :hu sh", (Some("a"), None)),
+            ("a", "cmVm cmVz aC9o dXNo", (Some("a"), None)),
             ("B\n", "a\"b", (None, None)),
             ("", "a  b", (None, None)),
         ] {

@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 
 /// What of a credential's content no guest and no reader may see.
 const OF_THE_CONTENT: &[&str] = &["client_secret", "refresh_token", "access_token", "id_token"];
-/// So many tokens of each kind are remembered, the last ones: of a token that was followed by four others, none still
-/// counts at any endpoint known, and each costs every reply that is looked through.
-const REMEMBERED: usize = 4;
+/// So many tokens of each kind are remembered, the last ones: what an endpoint says of a refusal is looked through for all.
+const REMEMBERED: usize = 16;
+/// For so many of them, the last ones, replies and logs of steps are looked through: of a token that was followed by four
+/// others, none still counts at any endpoint known, and each costs every reply that is looked through.
+const IN_USE: usize = 4;
 
 /// A secret, with the name of its field.
 pub(super) type Named = (String, SecretText);
@@ -48,13 +50,23 @@ impl Known {
 
     /// All of them.
     pub fn all(&self) -> Vec<Named> {
+        self.last(REMEMBERED)
+    }
+
+    /// Those that may still count somewhere.
+    pub fn in_use(&self) -> Vec<Named> {
+        self.last(IN_USE)
+    }
+
+    fn last(&self, most: usize) -> Vec<Named> {
         let mut all = self.of_the_content.clone();
         let kinds = [
             ("access_token", &self.access_tokens),
             ("refresh_token", &self.refresh_tokens),
         ];
         for (name, tokens) in kinds {
-            all.extend(tokens.iter().map(|token| (name.to_owned(), token.clone())));
+            let last = tokens.iter().skip(tokens.len().saturating_sub(most));
+            all.extend(last.map(|token| (name.to_owned(), token.clone())));
         }
         all
     }
@@ -97,6 +109,12 @@ mod tests {
         assert_eq!(texts[..2], ["client-hush", "refresh-hush-0"]);
         assert_eq!(texts[2..].len(), REMEMBERED);
         assert!(!texts.contains(&"refresh-hush-1"));
+        let in_use = known.in_use();
+        let texts: Vec<&str> = in_use.iter().map(|(_, secret)| secret.expose()).collect();
+        let last: Vec<String> = (REMEMBERED - IN_USE + 2..=REMEMBERED + 1)
+            .map(|number| format!("refresh-hush-{number}"))
+            .collect();
+        assert_eq!(texts[2..], last);
         let said = "refresh-hush-0 and refresh-hush-5";
         let expected = "[sealed refresh_token] and [sealed refresh_token]";
         assert_eq!(filter(all).redact(said), expected);

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 use super::exchange::{Exchange, Granted, OAuthError};
 use super::kept::Kept;
 use super::known::{Known, Named};
+use crate::rarely::{Line, Rarely};
 
 /// What an endpoint that says nothing of it, and a credential whose token somebody else got, mean most often.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
@@ -74,7 +75,7 @@ pub struct Tokens {
     turn: Arc<Turn<()>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     token: Option<Arc<AccessToken>>,
     /// Numbers given so far.
@@ -84,6 +85,8 @@ struct State {
     /// The last that the endpoint gave, where it could not be kept.
     refresh_token: Option<SecretText>,
     known: Known,
+    /// That no new token was given, while the old one is used.
+    complaints: Rarely,
 }
 
 impl Tokens {
@@ -98,8 +101,11 @@ impl Tokens {
         let refresh = oauth_field(body, "refresh_token");
         let state = State {
             token: given(body).map(Arc::new),
+            numbers: 0,
+            failed: None,
+            refresh_token: None,
             known: Known::of(body),
-            ..State::default()
+            complaints: Rarely::new(1),
         };
         Tokens {
             name: credential.name.clone(),
@@ -150,14 +156,17 @@ impl Tokens {
     }
 
     async fn renew(self: Arc<Self>, turn: OwnedMutexGuard<()>) {
-        if let Err(error) = self.fetch(turn).await {
+        if let Err(error) = self.fetch(turn).await
+            && let Line::Said { .. } = self.state().complaints.weigh(Instant::now())
+        {
             tracing::warn!(credential = self.name, %error, "no new access token yet; the old one is still used");
         }
     }
 
     async fn fetch(&self, _turn: OwnedMutexGuard<()>) -> Result<Arc<AccessToken>, OAuthError> {
         let refresh_token = self.refresh_token();
-        let known = self.know(None, refresh_token.as_ref());
+        self.know(None, refresh_token.as_ref());
+        let known = self.state().known.all();
         let asked = match &self.exchange {
             Ok(exchange) => exchange.ask(refresh_token.as_ref(), known).await,
             Err(lacks) => Err(lacks.clone()),
@@ -168,8 +177,9 @@ impl Tokens {
         if let Some(next) = &granted.refresh_token {
             self.keep(next);
         }
-        let known = self.know(Some(&granted.token), granted.refresh_token.as_ref());
+        self.know(Some(&granted.token), granted.refresh_token.as_ref());
         let mut state = self.state();
+        let known = state.known.in_use();
         state.numbers += 1;
         let token = Arc::new(fresh(granted, state.numbers, known));
         state.token = Some(Arc::clone(&token));
@@ -177,8 +187,8 @@ impl Tokens {
         Ok(token)
     }
 
-    /// Remembers these, and gives all that is remembered.
-    fn know(&self, access: Option<&SecretText>, refresh: Option<&SecretText>) -> Vec<Named> {
+    /// Remembers these.
+    fn know(&self, access: Option<&SecretText>, refresh: Option<&SecretText>) {
         let known = &mut self.state().known;
         if let Some(token) = access {
             known.add_access_token(token);
@@ -186,7 +196,6 @@ impl Tokens {
         if let Some(token) = refresh {
             known.add_refresh_token(token);
         }
-        known.all()
     }
 
     /// The last that the endpoint gave, else the credential's own.

@@ -29,7 +29,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fonio_access::Identity;
-use fonio_project::{OidcClaim, OidcSettings};
+use fonio_project::{OidcClaim, OidcSettings, excerpt};
 use sha2::{Digest, Sha256};
 
 pub use client::FetchFailed;
@@ -229,7 +229,7 @@ impl Oidc {
             return Err(Untrusted::Issuer.into());
         }
         if let Some(error) = returned.error {
-            return Err(OidcError::Refused(provider::shown(&error)));
+            return Err(OidcError::Refused(excerpt(&error)));
         }
         let code = returned
             .code
@@ -281,7 +281,7 @@ impl Oidc {
             .value(claim)
             .ok_or(OidcError::Unsaid(claim.as_str()))?;
         if claim == OidcClaim::Email && !claims.has_verified_email() {
-            return Err(OidcError::Unverified(provider::shown(&value)));
+            return Err(OidcError::Unverified(excerpt(&value)));
         }
         Ok(Identity {
             issuer: self.settings.issuer.clone(),

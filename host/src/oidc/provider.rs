@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use fonio_project::{ClientSecret, OidcSettings, is_exposed, printable};
+use fonio_project::{ClientSecret, OidcSettings, excerpt, is_exposed};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, StatusCode};
 use serde::Deserialize;
@@ -26,8 +26,6 @@ const FRESH: Duration = Duration::from_secs(3600);
 const FAILED: Duration = Duration::from_secs(5);
 /// A token with an unknown key has the keys read again so often at most: anybody can name a key.
 const NEWER_EVERY: Duration = Duration::from_secs(60);
-/// What it says of its reasons is cut here.
-const SAID_CHARACTERS_MAX: usize = 300;
 
 /// Where the service is asked for what.
 #[derive(Deserialize)]
@@ -113,7 +111,7 @@ impl Provider {
         if document.issuer != self.issuer {
             return Err(strange(format!(
                 "calls it `{}`, and `issuer` has to be the very same",
-                shown(&document.issuer)
+                excerpt(&document.issuer)
             )));
         }
         let others = document.userinfo_endpoint.iter();
@@ -126,7 +124,7 @@ impl Provider {
             let here = self.issuer.starts_with("http:") && address.starts_with("http:");
             let private = address.starts_with("https:") || (here && !is_exposed(address));
             if !private || !address.chars().all(|c| c.is_ascii_graphic()) {
-                let what = format!("names {}, which is no address on https", shown(address));
+                let what = format!("names {}, which is no address on https", excerpt(address));
                 return Err(strange(what));
             }
         }
@@ -321,10 +319,4 @@ fn parsed<T: DeserializeOwned>(url: &str, fetched: &Fetched) -> Result<T, OidcEr
             error.column()
         ),
     })
-}
-
-/// What others chose, in a line of its own and not too long.
-pub fn shown(text: &str) -> String {
-    let line = printable(text).replace('\n', " ");
-    line.chars().take(SAID_CHARACTERS_MAX).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use fonio_project::excerpt;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use mime::Mime;
@@ -68,7 +69,7 @@ pub async fn parse(
     let stated = headers
         .get(CONTENT_TYPE)
         .map_or("application/json", |value| value.to_str().unwrap_or(""));
-    let unsupported = || BodyError::Unsupported(stated.to_owned());
+    let unsupported = || BodyError::Unsupported(excerpt(stated));
     let mime: Mime = stated.parse().map_err(|_| unsupported())?;
     let content_type = mime.essence_str().to_owned();
     match (

@@ -1,13 +1,13 @@
-//! Bodies on their way in: bounded each, bounded in sum, and given up when they fall silent.
+//! Bodies on their way in: bounded each, bounded in sum, and given up when they fall silent or take too long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use tokio::sync::Semaphore;
 
-use crate::server::Reply;
+use crate::server::{Reply, seats};
 
 /// The largest body the inbox takes. OpenFn/microservice took 8 MB, OpenFn's webhooks 10 MB.
 const BODY_MAX_BYTES: usize = 10 << 20;
@@ -17,6 +17,11 @@ const SUM_MAX_BYTES: usize = 64 << 20;
 const SMALL_BYTES: usize = 64 << 10;
 /// Between two pieces of a body. A slow link sends something in this time; who does not holds a connection for nothing.
 const SILENCE: Duration = Duration::from_secs(30);
+/// What any body may take; beyond it, the time in which what has come comes at [`BYTES_PER_SECOND_MIN`].
+const BEGINNING: Duration = Duration::from_secs(60);
+/// EDGE has twice as much on a bad day. The largest body may take 22 minutes at it, and with a byte now and then nobody
+/// keeps its room for longer than the first minute.
+const BYTES_PER_SECOND_MIN: usize = 8 << 10;
 
 /// The room for bodies on their way in.
 #[derive(Debug)]
@@ -28,8 +33,12 @@ impl Default for Intake {
     }
 }
 
-/// Reads a body whole.
-pub(crate) async fn read(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> {
+/// Reads a body whole. Until it is, its connection makes room for others.
+pub(crate) async fn read(intake: &Intake, incoming: Incoming) -> Result<Bytes, Reply> {
+    seats::while_it_comes(whole(intake, incoming)).await
+}
+
+async fn whole(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> {
     let announced = incoming
         .size_hint()
         .exact()
@@ -45,10 +54,15 @@ pub(crate) async fn read(intake: &Intake, mut incoming: Incoming) -> Result<Byte
         _ => None,
     };
     let mut body = Vec::with_capacity(announced.unwrap_or(0).min(SMALL_BYTES));
-    while let Some(frame) = tokio::time::timeout(SILENCE, incoming.frame())
-        .await
-        .map_err(|_| silent())?
-    {
+    let begun = Instant::now();
+    loop {
+        let patience = patience(body.len(), begun.elapsed());
+        let Some(frame) = tokio::time::timeout(patience, incoming.frame())
+            .await
+            .map_err(|_| late(patience))?
+        else {
+            break;
+        };
         let frame = frame.map_err(|error| {
             Reply::problem(
                 StatusCode::BAD_REQUEST,
@@ -76,10 +90,50 @@ fn no_room() -> Reply {
     Reply::later(said)
 }
 
-fn silent() -> Reply {
-    let said = format!(
-        "nothing more of the body came for {} seconds",
-        SILENCE.as_secs()
-    );
+/// How long the next piece is waited for, when so much has come in so long.
+fn patience(received: usize, taken: Duration) -> Duration {
+    let for_received = Duration::from_secs_f64(received as f64 / BYTES_PER_SECOND_MIN as f64);
+    (BEGINNING + for_received)
+        .saturating_sub(taken)
+        .min(SILENCE)
+}
+
+/// It did not come within this.
+fn late(patience: Duration) -> Reply {
+    let said = if patience == SILENCE {
+        format!(
+            "nothing more of the body came for {} seconds",
+            SILENCE.as_secs()
+        )
+    } else {
+        format!(
+            "the body came too slowly: it may take {} seconds, and one more for each {} KiB of it",
+            BEGINNING.as_secs(),
+            BYTES_PER_SECOND_MIN >> 10
+        )
+    };
     Reply::problem(StatusCode::REQUEST_TIMEOUT, &said).header("connection", "close")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_may_take_a_minute_and_then_as_long_as_it_comes_at_the_least_rate() {
+        let seconds = Duration::from_secs;
+        for (received, taken, left) in [
+            (0, 0, SILENCE),
+            (0, 30, SILENCE),
+            (1, 50, seconds(10)),
+            (100, 61, seconds(0)),
+            (80 << 10, 60, seconds(10)),
+            (10 << 20, 60, SILENCE),
+            (10 << 20, 60 + 1280 - 1, seconds(1)),
+        ] {
+            let patience = patience(received, seconds(taken));
+            let rounded = Duration::from_secs_f64(patience.as_secs_f64().round());
+            assert_eq!(rounded, left, "{received} bytes in {taken} s");
+        }
+    }
 }

@@ -16,7 +16,7 @@ pub mod peer;
 mod protect;
 mod reply;
 mod root;
-mod seats;
+pub(crate) mod seats;
 mod session;
 pub mod tls;
 
@@ -41,11 +41,10 @@ use crate::tenants::{Found, Sites};
 use doors::Doors;
 use peer::Peer;
 pub use reply::{Body, Reply};
-use seats::{Seat, Seats};
+use seats::{SEAT, Seat, Seats};
 use tls::Tls;
 
-/// Connections open at once; for one more, the one that has asked for nothing for longest is closed. Each idle one takes
-/// about 10 KiB.
+/// Connections open at once; for one more, one that keeps its place waiting is closed. Each idle one takes about 10 KiB.
 const CONNECTIONS_MAX: usize = 1024;
 /// A client that does not finish its request head in this time is cut off.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,21 +80,28 @@ pub async fn run(sites: Arc<Sites>, entrance: Entrance) {
             () = sites.stopping() => break,
         };
         // One waits here while every connection is being answered; what comes after it waits in the kernel.
+        let share = seats::share_of(address.ip(), entrance.doors.behind_proxy);
         let seat = tokio::select! {
-            seat = seats.take() => seat,
+            seat = seats.take(share) => seat,
             () = sites.stopping() => break,
         };
+        // Its address has as many as it may, and all of them are being answered.
+        let Some(seat) = seat else { continue };
         let peer = Peer::new(address.ip(), Arc::clone(&entrance.doors));
         let (sites, tls, watcher) = (Arc::clone(&sites), entrance.tls.clone(), graceful.watcher());
         tokio::spawn(async move {
+            let served = connection(sites, tls, peer, stream, watcher, Arc::clone(&seat));
             tokio::select! {
-                () = connection(sites, tls, peer, stream, watcher, Arc::clone(&seat)) => {}
+                () = SEAT.scope(Arc::clone(&seat), served) => {}
                 () = seat.given_up() => {}
             }
         });
     }
     drop(entrance.listener);
-    let _ = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
+    tokio::select! {
+        _ = tokio::time::timeout(DRAIN, graceful.shutdown()) => {}
+        () = sites.cut_off() => {}
+    }
 }
 
 async fn connection(

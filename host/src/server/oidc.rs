@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use fonio_access::{Event, NewSession, NotKnown, SESSION_LIFETIME, What, cookie};
+use fonio_project::in_a_line;
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -163,7 +164,11 @@ fn not_known(why: &NotKnown, back: String) -> Ended {
             let said = "The host cannot look up who may pass; its log says why.";
             (StatusCode::SERVICE_UNAVAILABLE, said.to_owned())
         }
-        why => (StatusCode::FORBIDDEN, sentence(&why.to_string(), "")),
+        // The name in it is what somebody calls themselves.
+        why => (
+            StatusCode::FORBIDDEN,
+            sentence(&in_a_line(&why.to_string()), ""),
+        ),
     };
     Ended { status, why, back }
 }

@@ -16,6 +16,7 @@ use super::Reply;
 use super::doors::{Place, Site, cannot_look_up, meant, site};
 use super::oidc;
 use super::peer::Peer;
+use super::seats;
 
 /// A name and the longest password fit many times over.
 const BODY_MAX_BYTES: usize = 8 << 10;
@@ -113,12 +114,21 @@ async fn read(headers: &HeaderMap, body: Incoming) -> Result<SignIn, Reply> {
         Reply::problem(StatusCode::BAD_REQUEST, said)
     };
     let whole = Limited::new(body, BODY_MAX_BYTES).collect();
-    let whole = tokio::time::timeout(BODY_TIMEOUT, whole).await;
-    let bytes = whole.map_err(|_| wrong())?.map_err(|_| wrong())?.to_bytes();
+    let whole = tokio::time::timeout(BODY_TIMEOUT, whole);
+    let whole = seats::while_it_comes(whole).await.map_err(|_| late())?;
+    let bytes = whole.map_err(|_| wrong())?.to_bytes();
     match serde_json::from_slice(&bytes).map_err(|_| wrong())? {
         Shown::Password { name, password } => Ok(SignIn::Password { name, password }),
         Shown::Token { token } => Ok(SignIn::Token(token)),
     }
+}
+
+fn late() -> Reply {
+    let said = format!(
+        "what is sent to sign in did not come within {} seconds",
+        BODY_TIMEOUT.as_secs()
+    );
+    Reply::problem(StatusCode::REQUEST_TIMEOUT, &said).header("connection", "close")
 }
 
 fn not_let_in(refusal: &NoSignIn) -> Reply {

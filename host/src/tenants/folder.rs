@@ -223,9 +223,13 @@ impl Folder {
             running.host.stop();
         }
         for running in self.running.into_values() {
-            running.stop().await;
+            running.stop(self.sites.cut_off()).await;
         }
-        while self.leaving.join_next().await.is_some() {}
+        tokio::select! {
+            () = async { while self.leaving.join_next().await.is_some() {} } => {}
+            // What was committed of them is safe.
+            () = self.sites.cut_off() => {}
+        }
     }
 
     /// What ran of a tenant has ended, and its store is closed: its name is free.

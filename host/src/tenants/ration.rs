@@ -8,6 +8,8 @@ use arc_swap::ArcSwapOption;
 use fonio_project::{Quota, QuotaInfo};
 use tokio::sync::Notify;
 
+use crate::rarely::{Line, Rarely};
+
 const MINUTE: Duration = Duration::from_secs(60);
 /// Whether there is room again: what is deleted tells nobody.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -26,8 +28,8 @@ pub struct Ration {
     quota: ArcSwapOption<Quota>,
     used: Mutex<Used>,
     requests: Arc<AtomicU32>,
-    /// When it was last said that something is used up.
-    told: Mutex<Option<Instant>>,
+    /// That something is used up is said once a minute.
+    told: Mutex<Rarely>,
     changed: Notify,
 }
 
@@ -89,7 +91,7 @@ impl Ration {
             quota: ArcSwapOption::new(quota.map(Arc::new)),
             used: Mutex::new(used),
             requests: Arc::default(),
-            told: Mutex::new(None),
+            told: Mutex::new(Rarely::new(1)),
             changed: Notify::new(),
         }
     }
@@ -154,8 +156,7 @@ impl Ration {
     /// Passes on what is used up, once a minute.
     pub fn tell(&self, exhausted: &Exhausted, now: Instant, hear: impl FnOnce(&str)) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| now.saturating_duration_since(told) >= MINUTE) {
-            *told = Some(now);
+        if let Line::Said { .. } = told.weigh(now) {
             hear(&format!("{}: what is queued waits", exhausted.said));
         }
     }

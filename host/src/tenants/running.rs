@@ -64,11 +64,20 @@ impl Running {
         let _ = self.hint.try_send(());
     }
 
-    /// Finishes what runs, accepts nothing more, and closes the store.
-    pub async fn stop(mut self) {
+    /// Finishes what runs, accepts nothing more, and closes the store. What has not finished when `cut_off` resolves stays
+    /// begun in the store, and runs again at the next start.
+    pub async fn stop(mut self, cut_off: impl Future<Output = ()>) {
         self.host.stop();
-        self.end().await;
+        tokio::select! {
+            () = self.end() => {}
+            () = cut_off => self.cut_off().await,
+        }
         self.host.store.close().await;
+    }
+
+    async fn cut_off(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end().await;
     }
 
     /// The same where the project's folder is gone: what runs has [`LEAVE`] to end. What has not is cut off, stays begun in
@@ -80,8 +89,7 @@ impl Running {
             let said = format!("its folder is gone; what runs of it has {most} s to end");
             self.host.say("waiting", &said);
             if timeout(LEAVE - SOON, self.end()).await.is_err() {
-                self.tasks.iter().for_each(JoinHandle::abort);
-                self.end().await;
+                self.cut_off().await;
                 let said =
                     "what of it had not ended was cut off, and runs again if the folder is back";
                 self.host.say("cut off", said);

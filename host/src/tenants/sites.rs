@@ -16,7 +16,17 @@ pub struct Sites {
     served: Served,
     /// Of requests that are for no tenant.
     pub figures: Figures,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
+}
+
+/// How far a shutdown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    Not,
+    /// What is going on is finished.
+    InOrder,
+    /// What is going on is cut off.
+    AtOnce,
 }
 
 enum Served {
@@ -58,7 +68,7 @@ impl Sites {
         Sites {
             served,
             figures: Figures::default(),
-            stop: watch::Sender::new(false),
+            stop: watch::Sender::new(Stop::Not),
         }
     }
 
@@ -120,18 +130,36 @@ impl Sites {
 
     /// Begins the shutdown of the listener.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop_by(Stop::InOrder);
+    }
+
+    /// Has the shutdown wait for nothing more.
+    pub fn stop_at_once(&self) {
+        self.stop_by(Stop::AtOnce);
+    }
+
+    fn stop_by(&self, how: Stop) {
+        self.stop.send_modify(|stop| *stop = (*stop).max(how));
     }
 
     /// Resolves when the shutdown begins.
     pub async fn stopping(&self) {
-        // The sender lives as long as `self`, so waiting can only end with the flag.
-        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+        self.reached(Stop::InOrder).await;
+    }
+
+    /// Resolves when the shutdown waits for nothing more.
+    pub async fn cut_off(&self) {
+        self.reached(Stop::AtOnce).await;
+    }
+
+    async fn reached(&self, how: Stop) {
+        // The sender lives as long as `self`, so waiting can only end with what is waited for.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop >= how).await;
     }
 
     /// Whether it has begun.
     pub fn is_stopping(&self) -> bool {
-        *self.stop.borrow()
+        *self.stop.borrow() >= Stop::InOrder
     }
 }
 

@@ -111,9 +111,16 @@ fn forms(secret: &str) -> Vec<String> {
     forms.push(secret.chars().map(escaped).collect());
     for last in ["+/", "-_"] {
         let within = (0..3).map(|before| base64_within(secret, before, last));
+        let documents = [json(secret, false, false), json(secret, true, false)];
+        let documents = documents.iter().filter(|escaped| *escaped != secret);
+        let in_documents = documents.flat_map(|escaped| {
+            let within = (0..3).map(|before| base64_within(escaped, before, last));
+            within.chain([base64(escaped.as_bytes(), last)])
+        });
         forms.extend(
             within
                 .chain([base64(secret.as_bytes(), last)])
+                .chain(in_documents)
                 .filter(|form| form.len() >= 8),
         );
     }
@@ -181,6 +188,7 @@ fn written_once_more(secret: &str) -> Vec<Vec<u8>> {
         percent(&quoted(secret), "-._~", true),
         secret.replace('"', "\"\""),
         quoted(secret).replace('"', "\"\""),
+        quoted(&secret.replace('"', "\"\"")),
         secret.replace('\'', "''"),
         each(secret, |byte| format!("{byte:02x} ")),
         each(secret, |byte| format!("{byte:02X}:")),

@@ -28,7 +28,7 @@ pub(super) enum Reading {
     Units,
     /// `&#47;`, `&#x2f;`, `&amp;`.
     Markup,
-    /// `""`, as in CSV.
+    /// `""`, as in CSV, and `\"\"`, as in CSV within JSON.
     Quotes,
     /// `''`, as in SQL.
     Apostrophes,
@@ -145,7 +145,7 @@ impl Reading {
             Reading::Percent => *b"%%%",
             Reading::Json | Reading::Units => *b"\\\\\\",
             Reading::Markup => *b"&&&",
-            Reading::Quotes => *b"\"\"\"",
+            Reading::Quotes => *b"\"\"\\",
             Reading::Apostrophes => *b"'''",
             Reading::Mail => *b"===",
             Reading::Lines => *b"\r\n\\",
@@ -160,8 +160,10 @@ impl Reading {
             Reading::Json => json(rest),
             Reading::Units => json_unit(rest, BACKSLASHES_MAX),
             Reading::Markup => markup(rest),
+            Reading::Quotes if rest.starts_with(br#"\"\""#) => Some(Says(4, *b"\\\"\0\0", 2)),
             Reading::Quotes | Reading::Apostrophes => {
-                (rest.get(1)? == &rest[0]).then(|| Says::byte(2, rest[0]))
+                let quotes = rest[0] != b'\\' && rest.get(1)? == &rest[0];
+                quotes.then(|| Says::byte(2, rest[0]))
             }
             Reading::Mail => mail(rest),
             Reading::Lines => {
@@ -397,6 +399,7 @@ mod tests {
                 "&#00000065; &#; &#x; &#+1; &nbsp; &#xd800;",
             ),
             (Reading::Quotes, "a\"\"b''\"", "a\"b''\""),
+            (Reading::Quotes, r#"a\"\"b\"c\\d"#, r#"a\"b\"c\\d"#),
             (Reading::Apostrophes, "a\"\"b''\"", "a\"\"b'\""),
             (Reading::Mail, "=41=\r\nB=\nC=4=", "ABC=4="),
             (Reading::Lines, "ab\r\ncd\n  ef\\r\\ngh\\\\ni", "abcdefghi"),

@@ -70,6 +70,15 @@ pub const WRITERS: &[Writer] = &[
         characters(text, |c| format!("&#x{c:X};"))
     }),
     ("CSV", |text| text.replace('"', "\"\"")),
+    ("CSV in JSON", |text| {
+        json(&text.replace('"', "\"\""), &JSON)
+    }),
+    ("base64 of JSON", |text| {
+        STANDARD.encode(format!("{{\"password\":\"{}\"}}", json(text, &JSON)))
+    }),
+    ("base64 of JSON of Python", |text| {
+        STANDARD.encode(format!("{{\"token\": \"{}\"}}", json(text, &JSON_PYTHON)))
+    }),
     ("hex in groups", |text| grouped(text, " ")),
     ("hex with colons", |text| grouped(text, ":")),
     ("quoted-printable", |text| {
@@ -264,16 +273,24 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// Whether `text` has eight characters in a row of the base64 of something with `secret` in it: what the filter may go by.
+/// Whether `text` has eight characters in a row of the base64 of something with `secret` in it, as it is or as JSON: what the
+/// filter may go by.
 pub fn nearly_in_base64(text: &str, secret: &str) -> bool {
-    (0..3).any(|before| {
-        let bytes = [&[0; 3][..before], secret.as_bytes()].concat();
-        [STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().any(|engine| {
-            let encoded = engine.encode(&bytes);
-            encoded
-                .as_bytes()
-                .windows(8)
-                .any(|window| contains(text.as_bytes(), window))
+    let written = [
+        secret.to_owned(),
+        json(secret, &JSON),
+        json(secret, &JSON_PYTHON),
+    ];
+    written.iter().any(|written| {
+        (0..3).any(|before| {
+            let bytes = [&[0; 3][..before], written.as_bytes()].concat();
+            [STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().any(|engine| {
+                let encoded = engine.encode(&bytes);
+                encoded
+                    .as_bytes()
+                    .windows(8)
+                    .any(|window| contains(text.as_bytes(), window))
+            })
         })
     })
 }
