@@ -11,12 +11,14 @@
 //! - [`network`]: a network of a test's own, in which names lead to where the test says.
 //! - [`IdentityProvider`]: who says who people are, and lies where it should; [`SentAway`]: a browser on its way there;
 //!   [`ministry`]: both together.
+//! - [`Wire`]: the way to a database, which can be slow or cut; [`Accounts`]: nothing is lost, and the counts add up.
 //! - [`wait_for`]: the only place that waits, with an end.
 //! - [`Attack`]: a hostile job, and that its host, its neighbour and the secret survive it; [`sinks`]: where a secret could be.
 //! - [`guest`]: the hostile and the well-behaved adaptors of `tests/guests`; [`component`] makes worse ones of them.
 //!
 //! The program is `FONIO_BIN`, the guests are in `FONIO_GUESTS`; both default to where `cargo xtask test` puts them.
 
+mod accounts;
 pub mod authoring;
 mod beside;
 mod client;
@@ -42,8 +44,10 @@ mod runs;
 pub mod sinks;
 mod tls;
 mod wait;
+mod wire;
 mod written;
 
+pub use accounts::Accounts;
 pub use beside::{Attack, SECRET, TIGHT};
 pub use client::{Response, base64, request};
 pub use content::Headers;
@@ -63,3 +67,4 @@ pub use redirected::{PUBLIC, SentAway};
 pub use runs::{Run, Step};
 pub use tls::{Authority, Identity, TlsClient};
 pub use wait::wait_for;
+pub use wire::Wire;

@@ -1,14 +1,14 @@
 //! Hosts that are killed under load, over and over, on either store: what was accepted is run, and the counts add up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use fonio_test_postgres::Database;
-use fonio_tests::{FarSide, Host, Program, Project, request, wait_for};
+use fonio_tests::{Accounts, FarSide, Host, Program, Project, request, wait_for};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 const KILLS: usize = 200;
 const SENDERS: usize = 3;
@@ -72,26 +72,6 @@ fn kill_after(host: &Host, sent: &Sent, messages: usize) {
     });
 }
 
-fn is_open(run: &Value) -> bool {
-    matches!(run["status"].as_str(), Some("queued" | "running"))
-}
-
-/// All runs, newest first.
-fn runs(host: &Host) -> Vec<Value> {
-    let mut all: Vec<Value> = Vec::new();
-    loop {
-        let before = all
-            .last()
-            .map_or(String::new(), |run| format!("&before={}", run["id"]));
-        let page = host.get(&format!("/api/v1/runs?limit=500{before}")).json();
-        let page = page["runs"].as_array().expect("a list of runs").clone();
-        if page.is_empty() {
-            return all;
-        }
-        all.extend(page);
-    }
-}
-
 fn nothing_is_lost(program: &Program) {
     let far_side = FarSide::saying(json!({ "ok": true }));
     let mut host = Host::guarded_by(project(&far_side), program);
@@ -102,51 +82,14 @@ fn nothing_is_lost(program: &Program) {
         kill_after(&host, &sent, kill * 7 % 13);
         host = host.killed_and_restarted();
     }
-    let ended = wait_for("every run to end", || {
-        let runs = runs(&host);
-        (!runs.iter().any(is_open)).then_some(runs)
-    });
     let accepted = sent.accepted.into_inner().expect("no panic");
-    let mut arrived: BTreeMap<u64, usize> = BTreeMap::new();
-    for request in far_side.received() {
-        let n = request.json()["n"].as_u64().expect("its number");
-        *arrived.entry(n).or_default() += 1;
-    }
-    let lost: Vec<_> = accepted
-        .iter()
-        .filter(|n| !arrived.contains_key(*n))
-        .collect();
-    assert!(lost.is_empty(), "accepted and never run: {lost:?}");
-    // A message whose reply was lost with the host was accepted or was not; nothing else may be between the two numbers.
-    let sent_at_all = usize::try_from(sent.next.into_inner()).expect("a number");
-    assert!(
-        (accepted.len()..=sent_at_all).contains(&ended.len()),
-        "{} runs",
-        ended.len()
-    );
-    assert_eq!(
-        arrived.len(),
-        ended.len(),
-        "each run is that of a message, and no message has two"
-    );
-    let again: usize = arrived.values().map(|times| times - 1).sum();
+    let accounts = Accounts::of(&host, &far_side, &accepted, sent.next.into_inner());
+    let again = accounts.repeated;
     assert!(
         again <= KILLS * STEPS_AT_ONCE,
         "{again} requests were sent again"
     );
-    for run in &ended {
-        assert_eq!(run["status"], "succeeded", "{run}");
-    }
-    let metrics = host.get("/metrics").text();
-    for (name, count) in [
-        ("fonio_store_runs_total", ended.len()),
-        ("fonio_store_runs_failed", 0),
-        ("fonio_steps_queued", 0),
-        ("fonio_steps_running", 0),
-    ] {
-        let line = format!("\n{name} {count}\n");
-        assert!(metrics.contains(&line), "{line} is not in {metrics}");
-    }
+    assert_eq!(accounts.ended("succeeded"), accounts.runs.len());
 }
 
 fn serve() -> Program {

@@ -7,7 +7,7 @@ use crate::ids::StepId;
 use crate::model::{ClaimedStep, RunStatus, StepInput, now_ms};
 use crate::queue::Queue;
 use crate::queued::{AFTER_QUEUE_COLUMNS, QueuedInput, QueuedStep, queue_columns};
-use crate::sql::{Db, SqlError, values};
+use crate::sql::{Db, Row, SqlError, values};
 use crate::writer::Order;
 
 /// 8 MiB: how much input one claim may bring into memory before it leaves the rest to the next.
@@ -83,14 +83,19 @@ impl Claim {
                 return Err(error);
             }
         }
-        let mut bytes = 0;
-        for (at, step) in self.taken.clone().into_iter().enumerate() {
-            if bytes >= CLAIM_MAX_BYTES {
-                let rest = self.taken.split_off(at);
-                let _ = self.orders.send(Order::Release(rest));
-                break;
-            }
-            bytes += self.read(step, db)?;
+        if self.taken.is_empty() {
+            return Ok(());
+        }
+        self.steps = claimed_steps(db, &self.taken)?;
+        let kept: Vec<StepId> = self.steps.iter().map(|claimed| claimed.step).collect();
+        let rest = std::mem::replace(&mut self.taken, kept.clone());
+        let rest: Vec<StepId> = rest
+            .into_iter()
+            .filter(|step| !kept.contains(step))
+            .collect();
+        if !rest.is_empty() {
+            // Beyond what one claim may bring; or somebody has ended their runs in between, and there is nothing to put back.
+            let _ = self.orders.send(Order::Release(rest));
         }
         Ok(())
     }
@@ -139,26 +144,28 @@ fn waiting_steps(db: &mut Db, after: StepId, limit: usize) -> Result<Vec<StepId>
 /// Steps that another host is claiming at this moment are passed over, not waited for. A host that the others took for
 /// dead claims nothing.
 fn mark_claimed(db: &mut Db, host: i64, max: usize) -> Result<Vec<StepId>, SqlError> {
-    let mut steps: Vec<StepId> = db.query(
-        "UPDATE queue SET host = $1, claimed_ms = $2, attempts = attempts + 1
-         WHERE step IN (SELECT step FROM queue WHERE host IS NULL ORDER BY step LIMIT $3 FOR UPDATE SKIP LOCKED)
-             AND EXISTS (SELECT FROM hosts WHERE id = $1)
-         RETURNING step",
-        values![host, now_ms(), max as i64],
+    db.query(
+        "WITH taken AS (
+             UPDATE queue SET host = $1, claimed_ms = $2, attempts = attempts + 1
+             WHERE step IN (SELECT step FROM queue WHERE host IS NULL ORDER BY step LIMIT $3 FOR UPDATE SKIP LOCKED)
+                 AND EXISTS (SELECT FROM hosts WHERE id = $1)
+             RETURNING step, run),
+         begun AS (UPDATE runs SET status = $4 WHERE status = $5 AND id IN (SELECT run FROM taken))
+         SELECT step FROM taken ORDER BY step",
+        values![
+            host,
+            now_ms(),
+            max as i64,
+            RunStatus::Running,
+            RunStatus::Queued
+        ],
         |row| row.get(0),
-    )?;
-    steps.sort_unstable();
-    for step in &steps {
-        db.execute(
-            "UPDATE runs SET status = $2 WHERE id = (SELECT run FROM queue WHERE step = $1) AND status = $3",
-            values![*step, RunStatus::Running, RunStatus::Queued],
-        )?;
-    }
-    Ok(steps)
+    )
 }
 
-fn claimed_step(db: &mut Db, step: StepId) -> Result<Option<ClaimedStep>, SqlError> {
-    db.query_opt(
+/// The statement that [`claimed`] reads, up to its condition.
+macro_rules! claimed_steps {
+    () => {
         concat!(
             "SELECT ",
             queue_columns!(),
@@ -167,30 +174,58 @@ fn claimed_step(db: &mut Db, step: StepId) -> Result<Option<ClaimedStep>, SqlErr
              JOIN runs r ON r.id = queue.run
              LEFT JOIN messages m ON m.id = queue.message
              LEFT JOIN dataclips d ON d.id = queue.dataclip
-             WHERE queue.step = $1"
-        ),
+             "
+        )
+    };
+}
+
+fn claimed_step(db: &mut Db, step: StepId) -> Result<Option<ClaimedStep>, SqlError> {
+    db.query_opt(
+        concat!(claimed_steps!(), "WHERE queue.step = $1"),
         values![step],
-        |row| {
-            let queued = QueuedStep::of(row)?;
-            Ok(ClaimedStep {
-                step,
-                run: queued.run,
-                attempt: queued.attempt(),
-                input: match queued.input {
-                    QueuedInput::Message(_) => StepInput::Message {
-                        body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
-                        request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
-                    },
-                    QueuedInput::Dataclip(_) => {
-                        StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?)
-                    }
-                    QueuedInput::Nothing => StepInput::Nothing,
-                },
-                workflow: row.get(AFTER_QUEUE_COLUMNS)?,
-                trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
-                run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
-                job: queued.job,
-            })
-        },
+        claimed,
     )
+}
+
+/// These steps, oldest first, up to [`CLAIM_MAX_BYTES`] of input and at least one: in one statement, because every
+/// statement is a way to the server and back.
+fn claimed_steps(db: &mut Db, steps: &[StepId]) -> Result<Vec<ClaimedStep>, SqlError> {
+    let numbers: Vec<String> = steps.iter().map(StepId::to_string).collect();
+    let numbers = format!("{{{}}}", numbers.join(","));
+    db.query(
+        concat!(
+            claimed_steps!(),
+            "WHERE queue.step IN (
+                 SELECT sized.step FROM (
+                     SELECT q.step, sum(coalesce(length(d.body), length(m.body), 0)) OVER (ORDER BY q.step)
+                         - coalesce(length(d.body), length(m.body), 0) AS before
+                     FROM queue q LEFT JOIN messages m ON m.id = q.message LEFT JOIN dataclips d ON d.id = q.dataclip
+                     WHERE q.step = ANY(CAST(CAST($1 AS TEXT) AS BIGINT[]))
+                 ) AS sized WHERE sized.before < $2
+             ) ORDER BY queue.step"
+        ),
+        values![&numbers, CLAIM_MAX_BYTES as i64],
+        claimed,
+    )
+}
+
+fn claimed(row: &Row<'_>) -> Result<ClaimedStep, SqlError> {
+    let queued = QueuedStep::of(row)?;
+    Ok(ClaimedStep {
+        step: queued.step,
+        run: queued.run,
+        attempt: queued.attempt(),
+        input: match queued.input {
+            QueuedInput::Message(_) => StepInput::Message {
+                body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
+                request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+            },
+            QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?),
+            QueuedInput::Nothing => StepInput::Nothing,
+        },
+        workflow: row.get(AFTER_QUEUE_COLUMNS)?,
+        trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
+        run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
+        job: queued.job,
+    })
 }

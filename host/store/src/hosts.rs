@@ -128,6 +128,14 @@ pub(crate) fn tell(db: &mut Db, channel: Option<&str>, effects: &Effects) -> Res
     }
 }
 
+/// Tells the other hosts, and this one, that steps wait which nobody has added just now: a host has given them back.
+pub(crate) fn tell_of_work(db: &mut Db, channel: Option<&str>) -> Result<(), SqlError> {
+    match (db, channel) {
+        (Db::Postgres(session), Some(channel)) => session.notify(channel, "work"),
+        _ => Ok(()),
+    }
+}
+
 impl News {
     fn payload(&self) -> Option<String> {
         if !self.work && self.finished.is_empty() {

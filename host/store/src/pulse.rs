@@ -86,6 +86,7 @@ impl Pulse {
         let taken_over = hosts::take_over(db)?;
         if taken_over > 0 {
             tracing::warn!(steps = taken_over, "took over from a host that is gone");
+            hosts::tell_of_work(db, Some(&self.channel))?;
         }
         let waiting = hosts::count_waiting(db, self.queue_max + 1)?;
         self.queue.counted(waiting);

@@ -236,7 +236,7 @@ impl Queue {
     /// The oldest waiting step of a file, now claimed. `refill(after, limit)` reads the steps of the table above a number.
     pub(crate) fn take<E>(
         &self,
-        refill: impl FnOnce(StepId, usize) -> Result<Vec<StepId>, E>,
+        mut refill: impl FnMut(StepId, usize) -> Result<Vec<StepId>, E>,
     ) -> Result<Option<StepId>, E> {
         let mut guard = self.state();
         let state = &mut *guard;
@@ -252,11 +252,13 @@ impl Queue {
         if state.queued == 0 {
             return Ok(None);
         }
-        if window.is_empty() && *spilled {
+        while window.is_empty() && *spilled {
             let found = refill(*horizon, WINDOW_MAX)?;
             *spilled = found.len() == WINDOW_MAX;
             *horizon = found.last().copied().unwrap_or(*horizon);
-            window.extend(found);
+            // Where the horizon was drawn in, claimed steps are beyond it.
+            let running = &state.running;
+            window.extend(found.iter().filter(|step| !running.contains(step)));
         }
         let Some(step) = window.pop_front() else {
             return Ok(None);
@@ -294,9 +296,17 @@ impl Queue {
         if state.running.remove(&step) {
             state.queued += 1;
             match &mut state.waiting {
-                Waiting::Window { window, .. } => {
-                    let place = window.partition_point(|&other| other < step);
-                    window.insert(place, step);
+                Waiting::Window {
+                    window,
+                    horizon,
+                    spilled,
+                } => {
+                    if step <= *horizon {
+                        let place = window.partition_point(|&other| other < step);
+                        window.insert(place, step);
+                    } else {
+                        *spilled = true;
+                    }
                 }
                 Waiting::Table { promising, news } => {
                     *promising = true;
@@ -338,6 +348,12 @@ impl Queue {
                         *spilled = true;
                     }
                 }
+                if window.len() > WINDOW_MAX {
+                    // The last of them are left to the table, so that a million that come back at once cost no memory.
+                    window.truncate(WINDOW_MAX);
+                    *horizon = window.back().copied().unwrap_or(*horizon);
+                    *spilled = true;
+                }
             }
         }
         drop(guard);
@@ -376,5 +392,55 @@ impl State {
             Waiting::Window { .. } => self.queued > 0,
             Waiting::Table { promising, .. } => promising,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(numbers: std::ops::Range<i64>) -> Vec<StepId> {
+        numbers.map(StepId).collect()
+    }
+
+    /// What a table with these steps in it gives.
+    fn table(steps: &[StepId]) -> impl Fn(StepId, usize) -> Result<Vec<StepId>, ()> {
+        let steps = steps.to_vec();
+        move |after, limit| {
+            let above = steps.iter().filter(|step| **step > after);
+            Ok(above.take(limit).copied().collect())
+        }
+    }
+
+    fn window(queue: &Queue) -> usize {
+        match &queue.state().waiting {
+            Waiting::Window { window, .. } => window.len(),
+            Waiting::Table { .. } => 0,
+        }
+    }
+
+    #[test]
+    fn a_million_that_wait_or_come_back_at_once_take_no_more_memory_than_a_window() {
+        let (old, new) = (of(1..500_000), of(500_000..1_000_000));
+        let queue = Queue::of_file(0);
+        queue.add(&new);
+        assert_eq!(window(&queue), WINDOW_MAX);
+        // A few are claimed, and stay so; the last of them is given back.
+        let in_table = table(&new);
+        let claimed: Vec<StepId> = (0..20)
+            .filter_map(|_| queue.take(&in_table).ok().flatten())
+            .collect();
+        assert_eq!(claimed, of(500_000..500_020));
+        queue.put_back(&old);
+        assert_eq!(window(&queue), WINDOW_MAX);
+        queue.release(claimed[19]);
+        let all = [old.clone(), new.clone()].concat();
+        let (mut rest, in_table) = (Vec::new(), table(&all));
+        while let Ok(Some(step)) = queue.take(&in_table) {
+            rest.push(step);
+        }
+        assert_eq!(rest.len(), all.len() - 19, "each comes, and comes once");
+        assert!(rest.is_sorted());
+        assert_eq!(queue.running(), all.len() as u64);
     }
 }

@@ -171,7 +171,9 @@ impl Store {
             .db()
             .map(|db| {
                 let host = hosts::join(db, &name, options.lease)?;
-                hosts::take_over(db)?;
+                if hosts::take_over(db)? > 0 {
+                    hosts::tell_of_work(db, Some(server.channel()))?;
+                }
                 Ok(host)
             })?
             .map_err(|error| StoreError::of(server.name(), "take part", &error))?;
@@ -412,12 +414,8 @@ impl Store {
             // Registered before looking, so that a run that finishes in between is not missed.
             let finished = self.inner.waiters.register(run);
             match self.outcome(run).await? {
-                Outcome::Open => finished.await.map_err(|_| StoreError::Closed)?,
-                settled => {
-                    drop(finished);
-                    self.inner.waiters.forget(run);
-                    return finished_outcome(run, settled);
-                }
+                Outcome::Open => finished.wait().await.map_err(|_| StoreError::Closed)?,
+                settled => return finished_outcome(run, settled),
             }
         }
     }

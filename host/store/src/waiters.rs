@@ -1,7 +1,7 @@
 //! Who waits for which run to finish.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -14,6 +14,28 @@ pub(crate) struct Waiters {
 
 type ByRun = HashMap<RunId, Vec<oneshot::Sender<()>>>;
 
+/// One who waits for a run. Nothing is left of it when it is dropped: a sender who hung up while a million messages were
+/// before its own would be remembered until the last of them.
+pub(crate) struct Wait {
+    run: RunId,
+    finished: oneshot::Receiver<()>,
+    waiters: Arc<Waiters>,
+}
+
+impl Wait {
+    /// Resolves with `Ok` when the run finishes, or may have; with `Err` when the store is closed first.
+    pub(crate) async fn wait(mut self) -> Result<(), oneshot::error::RecvError> {
+        (&mut self.finished).await
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.finished.close();
+        self.waiters.forget(self.run);
+    }
+}
+
 impl Waiters {
     pub(crate) fn new() -> Waiters {
         Waiters {
@@ -21,20 +43,21 @@ impl Waiters {
         }
     }
 
-    /// Resolves with `Ok` when the run finishes after this call, or may have; with `Err` when the store is closed first.
-    /// To miss nothing, look whether the run has finished already *after* calling this.
-    pub(crate) fn register(&self, run: RunId) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
+    /// Waits for the run from now on. To miss nothing, look whether it has finished already *after* calling this.
+    pub(crate) fn register(self: &Arc<Waiters>, run: RunId) -> Wait {
+        let (sender, finished) = oneshot::channel();
         if let Some(runs) = self.runs().as_mut() {
-            let waiting = runs.entry(run).or_default();
-            waiting.retain(|other| !other.is_closed());
-            waiting.push(sender);
+            runs.entry(run).or_default().push(sender);
         }
-        receiver
+        Wait {
+            run,
+            finished,
+            waiters: Arc::clone(self),
+        }
     }
 
-    /// Drops what nobody waits for any more; whoever registered and found the run finished calls this.
-    pub(crate) fn forget(&self, run: RunId) {
+    /// Drops what nobody waits for any more.
+    fn forget(&self, run: RunId) {
         if let Some(runs) = self.runs().as_mut()
             && let Some(waiting) = runs.get_mut(&run)
         {
@@ -74,5 +97,36 @@ impl Waiters {
 
     fn runs(&self) -> MutexGuard<'_, Option<ByRun>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_stops_waiting_leaves_nothing_behind() {
+        let waiters = Arc::new(Waiters::new());
+        let (gone, stays) = (waiters.register(RunId(1)), waiters.register(RunId(1)));
+        drop((gone, waiters.register(RunId(2))));
+        let kept = |run| {
+            waiters
+                .runs()
+                .as_ref()
+                .and_then(|runs| Some(runs.get(&run)?.len()))
+        };
+        assert_eq!((kept(RunId(1)), kept(RunId(2))), (Some(1), None));
+        waiters.finished(&[RunId(1)]);
+        assert_eq!(stays.wait().await, Ok(()));
+        assert_eq!(waiters.runs().as_ref().map(HashMap::len), Some(0));
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_the_store() {
+        let waiters = Arc::new(Waiters::new());
+        let before = waiters.register(RunId(1));
+        waiters.close();
+        assert!(before.wait().await.is_err());
+        assert!(waiters.register(RunId(1)).wait().await.is_err());
     }
 }

@@ -181,7 +181,8 @@ impl Writer {
                 Db::Sqlite(conn) => conn
                     .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
                     .map_err(SqlError::from),
-                Db::Postgres(_) => hosts::leave(db, host),
+                Db::Postgres(_) => hosts::leave(db, host)
+                    .and_then(|()| hosts::tell_of_work(db, self.channel.as_deref())),
             };
             left.map_err(|error| StoreError::of(&place, "be closed", &error))
         });

@@ -5,6 +5,10 @@ const STORE: common::Kind = common::Kind::Postgres;
 
 #[path = "suite/again.rs"]
 mod again;
+#[path = "suite/claims.rs"]
+mod claims;
+#[path = "suite/clocks.rs"]
+mod clocks;
 #[path = "suite/collections.rs"]
 mod collections;
 #[path = "suite/common.rs"]
@@ -15,5 +19,7 @@ mod cron;
 mod durable;
 #[path = "suite/flow.rs"]
 mod flow;
+#[path = "suite/history.rs"]
+mod history;
 #[path = "suite/model.rs"]
 mod model;

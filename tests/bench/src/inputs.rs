@@ -116,6 +116,26 @@ pub fn write_inbox_project(dir: &Path) -> anyhow::Result<()> {
     )
 }
 
+/// The id of the project that [`write_stuck_project`] writes.
+pub const STUCK_PROJECT: &str = "stuck";
+
+/// A project whose only job asks `far_side` and waits, for every message of the kind `stuck`.
+pub fn write_stuck_project(dir: &Path, far_side: SocketAddr) -> anyhow::Result<()> {
+    let criteria = json!({ "kind": "stuck" }).to_string();
+    let project = json!({
+        "jobs": { "stuck": { "adaptor": "@openfn/language-http", "trigger": "any-stuck" } },
+        "triggers": { "any-stuck": { "criteria": criteria } },
+        "credentials": {},
+    });
+    let ask = format!("post('http://{far_side}/', {{}});\n");
+    write(dir, &project, &[("stuck", &ask)], "")?;
+    let settings = format!(
+        "[project]\nid = \"{STUCK_PROJECT}\"\n[network]\nallow = [\"http://{far_side}\"]\n[limits]\nwall_time = \"1h\"\n"
+    );
+    fs::write(dir.join("fonio.toml"), settings)?;
+    Ok(())
+}
+
 /// A project with one job, `edited`, that answers while the client waits.
 pub fn write_sync_project(dir: &Path, expression: &str) -> anyhow::Result<()> {
     let project = json!({

@@ -7,6 +7,10 @@
 //! - `steps`: fresh instances and whole steps in this process, and what `sealing` adds to a request
 //! - `memory`: resident memory idle and after work, and that work from end to end
 //! - `live`: start-up and edit-to-live time
+//! - `claims`: claiming and settling beside up to five million runs that have ended, which `fill` makes
+//! - `queued`: resident memory while a million messages wait behind steps that a `silent` system holds up
+//! - `recovery`: a host that was killed with 100,000 steps in flight
+//! - `hosts`: accepting on PostgreSQL, and work from end to end by several hosts on one database
 //! - `packages`: compiling a job, importing a package from npm, and a step on it beside one on the native adaptor
 //! - `hostile`: sealing, a neighbour's latency under attack, memory after steps that were stopped
 //! - `peers`: the same jobs on OpenFn's own engine and runtime, when asked for
@@ -14,7 +18,10 @@
 //! `process` starts what is measured, `tree` adds up a peer's processes, `inputs` is what is sent and run, `report` makes many measurements one.
 
 mod accept;
+mod claims;
+mod fill;
 mod hostile;
+mod hosts;
 mod inputs;
 mod live;
 mod load;
@@ -22,9 +29,12 @@ mod memory;
 mod packages;
 mod peers;
 mod process;
+mod queued;
+mod recovery;
 mod report;
 mod sealing;
 mod servers;
+mod silent;
 mod steps;
 mod tree;
 
@@ -53,6 +63,13 @@ enum Command {
     /// Serves the durable floor from a new file in FOLDER.
     #[command(hide = true)]
     Floor { folder: PathBuf },
+    /// Claims so many steps of the store in FOLDER, or at URL, and keeps them.
+    #[command(hide = true)]
+    InFlight {
+        folder: PathBuf,
+        steps: usize,
+        url: Option<String>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -69,7 +86,7 @@ struct Run {
     /// Also runs the jobs on OpenFn's engine and runtime, which needs node, npm and its registry.
     #[arg(long)]
     peers: bool,
-    /// Does less of what takes minutes (hostile steps): to see that it works.
+    /// Does less of what takes minutes (hostile steps, millions of runs): to see that it works.
     #[arg(long)]
     quick: bool,
 }
@@ -80,6 +97,10 @@ enum Part {
     Steps,
     Memory,
     Live,
+    Claims,
+    Queued,
+    Recovery,
+    Hosts,
     Packages,
     Hostile,
     Peers,
@@ -102,6 +123,10 @@ impl Part {
             Part::Steps => steps::measure(program, work),
             Part::Memory => memory::measure(program, work),
             Part::Live => live::measure(program, work),
+            Part::Claims => claims::measure(work, quick),
+            Part::Queued => queued::measure(program, work, quick),
+            Part::Recovery => recovery::measure(program, work, quick),
+            Part::Hosts => hosts::measure(program, work, quick),
             Part::Packages => packages::measure(program, work),
             Part::Hostile => hostile::measure(program, work, amount),
             Part::Peers => peers::measure(kept),
@@ -114,6 +139,9 @@ fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Hello => servers::hello(),
         Command::Floor { folder } => servers::floor(&folder),
+        Command::InFlight { folder, steps, url } => {
+            recovery::in_flight(&folder, steps, url.as_deref())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

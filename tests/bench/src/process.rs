@@ -36,16 +36,26 @@ impl Server {
 
     /// `fonio serve` on `project`, once it is ready. Its standard error goes to `serve.log` in the project.
     pub fn fonio(program: &Path, project: &Path) -> anyhow::Result<Server> {
-        Server::serving(program, &[project.as_os_str()], project)
+        Server::fonio_on(program, project, None)
+    }
+
+    /// The same with its store in the PostgreSQL database at `url`.
+    pub fn fonio_on(program: &Path, project: &Path, url: Option<&str>) -> anyhow::Result<Server> {
+        Server::serving(program, &[project.as_os_str()], project, url)
     }
 
     /// The same on a folder whose folders are tenants.
     pub fn fonio_tenants(program: &Path, projects: &Path) -> anyhow::Result<Server> {
         let arguments = ["--projects".as_ref(), projects.as_os_str()];
-        Server::serving(program, &arguments, projects)
+        Server::serving(program, &arguments, projects, None)
     }
 
-    fn serving(program: &Path, what: &[&OsStr], folder: &Path) -> anyhow::Result<Server> {
+    fn serving(
+        program: &Path,
+        what: &[&OsStr],
+        folder: &Path,
+        url: Option<&str>,
+    ) -> anyhow::Result<Server> {
         let log = std::fs::File::create(folder.join("serve.log"))?;
         let mut command = Command::new(program);
         command
@@ -54,7 +64,8 @@ impl Server {
             .args(["--dev", "--listen", "127.0.0.1:0"])
             // The flood that measures accepting must not measure refusing.
             .args(["--queue", "10000000"])
-            .stderr(log);
+            .stderr(log)
+            .envs(url.map(|url| ("FONIO_STORE", url)));
         for of_this_machine in ["PROJECT_DIR", "PORT", "ENDPOINT_STYLE", "FONIO_LOG"] {
             command.env_remove(of_this_machine);
         }

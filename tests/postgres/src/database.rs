@@ -20,8 +20,19 @@ impl Database {
     /// # Panics
     /// If there is no PostgreSQL on this machine: `cargo xtask test` installs it.
     pub fn new() -> Database {
+        Database::at(socket())
+    }
+
+    /// A new one on this server.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    pub fn on(server: &Server) -> Database {
+        Database::at(server.socket().to_owned())
+    }
+
+    fn at(socket: PathBuf) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let socket = socket();
         let name = format!(
             "t{}_{}",
             std::process::id(),
@@ -35,6 +46,16 @@ impl Database {
     /// What `--store` takes.
     pub fn url(&self) -> String {
         url(&self.socket, &self.name)
+    }
+
+    /// What `--store` takes, for a host that reaches the server by this address, without encryption.
+    pub fn url_by(&self, address: std::net::SocketAddr) -> String {
+        format!("postgres://fonio@{address}/{}?sslmode=disable", self.name)
+    }
+
+    /// The socket that the server listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.socket.join(".s.PGSQL.5432")
     }
 
     /// Does this in the database.
@@ -54,6 +75,19 @@ impl Database {
         aside(|| {
             let mut session = Client::connect(&url, NoTls).expect("the server answers");
             session.query_one(statement, &[]).expect(statement).get(0)
+        })
+    }
+
+    /// The texts in the first column that a statement gives.
+    ///
+    /// # Panics
+    /// If it gives something else.
+    pub fn texts(&self, statement: &str) -> Vec<String> {
+        let url = self.url();
+        aside(|| {
+            let mut session = Client::connect(&url, NoTls).expect("the server answers");
+            let rows = session.query(statement, &[]).expect(statement);
+            rows.iter().map(|row| row.get(0)).collect()
         })
     }
 

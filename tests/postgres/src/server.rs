@@ -1,7 +1,7 @@
 //! The server itself.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,37 @@ impl Server {
         Ok(server)
     }
 
+    /// Ends it as a crash of its machine would, and starts it again: every session is gone, and what it had not made
+    /// durable.
+    ///
+    /// # Errors
+    /// When it does not answer again.
+    pub fn crash(&mut self) -> io::Result<()> {
+        let programs = programs().ok_or_else(|| io::Error::other("PostgreSQL is gone"))?;
+        let before = self.process()?;
+        // SIGQUIT is PostgreSQL's immediate shutdown: at its next start it recovers from its log.
+        let keeper = self.keeper.stdin.as_mut();
+        let keeper = keeper.ok_or_else(|| io::Error::other("the keeper is gone"))?;
+        keeper.write_all(b"QUIT\n")?;
+        let begun = Instant::now();
+        while self.process().is_ok_and(|now| now == before) || self.process().is_err() {
+            if begun.elapsed() > START_WITHIN {
+                return Err(io::Error::other("PostgreSQL did not come back"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.wait(&programs)
+    }
+
+    /// The number of its process, which it writes down itself.
+    fn process(&self) -> io::Result<String> {
+        let said = fs::read_to_string(self.dir.join("data/postmaster.pid"))?;
+        let first = said.lines().next();
+        first
+            .map(str::to_owned)
+            .ok_or_else(|| io::Error::other("it has not said"))
+    }
+
     /// The folder of its socket.
     pub fn socket(&self) -> &Path {
         &self.dir
@@ -118,9 +149,11 @@ impl Drop for Server {
 }
 
 /// A shell that runs the server until its input ends, which it does however the test ends, and then cleans up. SIGINT is
-/// PostgreSQL's fast stop.
+/// PostgreSQL's fast stop. A line of input is a signal that ends the server, which is then started again.
 fn keep(server: &Command, dir: &Path, user: Option<(u32, u32)>) -> Command {
-    let script = "\"$@\" & pid=$!; cat; kill -INT $pid; wait $pid; rm -rf \"$FONIO_DIR\"";
+    let script = "\"$@\" & pid=$!; \
+        while read -r signal; do kill -\"$signal\" $pid; wait $pid; \"$@\" & pid=$!; done; \
+        kill -INT $pid; wait $pid; rm -rf \"$FONIO_DIR\"";
     let mut keeper = Command::new("sh");
     keeper
         .args(["-c", script, "sh"])

@@ -158,6 +158,7 @@ const MIGRATIONS: &[&str] = &["
 /// Opens the connection that writes, durable and up to date.
 pub(crate) fn open_writer(file: &Path) -> Result<Link, StoreError> {
     let failed = |error| StoreError::of_sqlite(file, "be opened", &error);
+    refuse_log_alone(file)?;
     make_private(file)?;
     let mut conn = Connection::open_with_flags(
         file,
@@ -169,6 +170,20 @@ pub(crate) fn open_writer(file: &Path) -> Result<Link, StoreError> {
     configure_writer(&conn).map_err(failed)?;
     migrate(&mut conn, file)?;
     Ok(Link::to_file(conn, file))
+}
+
+/// A log with something in it belongs to a file with something in it. Beside none, SQLite would delete it and begin anew:
+/// what was accepted would be gone without a word.
+fn refuse_log_alone(file: &Path) -> Result<(), StoreError> {
+    let bytes = |path: &Path| path.metadata().map_or(0, |found| found.len());
+    let log = file.with_extension("db-wal");
+    if bytes(file) > 0 || bytes(&log) == 0 {
+        return Ok(());
+    }
+    Err(StoreError::Corrupt {
+        file: file.to_owned(),
+        detail: format!("it is empty or gone, and its log {} is not", log.display()),
+    })
 }
 
 /// The file is its owner's alone (mode 0600), also in a directory that is not; SQLite gives its log the same mode.

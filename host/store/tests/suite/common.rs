@@ -38,6 +38,29 @@ impl Place {
         }
     }
 
+    /// The files as they are now, elsewhere: what a host would find that begins after one that was killed.
+    pub fn copied(&self) -> Place {
+        let copy = Place {
+            dir: TempDir::new().expect("a temporary directory"),
+            database: None,
+        };
+        for name in ["fonio.db", "fonio.db-wal"] {
+            let from = self.path().join(name);
+            if from.exists() {
+                std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
+            }
+        }
+        copy
+    }
+
+    /// The same place for the next host; for a store in a file the caller has closed it.
+    pub fn again(&self) -> Place {
+        match &self.database {
+            None => self.copied(),
+            Some(_) => self.beside(),
+        }
+    }
+
     /// Another host's place: beside a file there is none.
     pub fn beside(&self) -> Place {
         Place {
@@ -66,16 +89,7 @@ pub fn open(place: &Place) -> Store {
 /// What a host would find had this one been killed now: its files as they are, or a database in which its lease has ended.
 pub fn after_a_crash(place: &Place) -> (Place, Store) {
     let after = match &place.database {
-        None => {
-            let copy = directory();
-            for name in ["fonio.db", "fonio.db-wal"] {
-                let from = place.path().join(name);
-                if from.exists() {
-                    std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
-                }
-            }
-            copy
-        }
+        None => place.copied(),
         Some(database) => {
             database
                 .execute("UPDATE fonio_clinic.hosts SET alive_until = now() - INTERVAL '1 second'");
