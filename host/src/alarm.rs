@@ -1,23 +1,32 @@
-//! Wakes the steps that wait for a time: those that are tried again.
+//! Wakes the steps that wait for a time, those that are tried again and those of runs that were put off; and ends the runs
+//! that have not ended when their deadline comes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use fonio_store::StoreError;
+
+use crate::deadline::end_overdue;
 use crate::host::Host;
 use crate::runner::now_ms;
+use crate::steady::Steady;
 
 /// The longest sleep: after a jump of the system's clock, and where another host has put a step off, times are right again
 /// within this.
 const SLEEP_MAX: Duration = Duration::from_secs(20);
+
+/// The shortest sleep: clocks differ by a millisecond or so, and a deadline that is just not over is looked at once more.
+const SLEEP_MIN: Duration = Duration::from_millis(5);
 
 /// Between attempts to reach a store that does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Wakes what is due until the host stops.
 pub async fn run(host: Arc<Host>) {
+    let mut clock = Steady::new(now_ms(), Instant::now());
     while !host.is_stopping() {
-        let sleep = match wake(&host).await {
-            Ok(sleep) => sleep,
+        let sleep = match look(&host, &mut clock).await {
+            Ok(sleep) => sleep.clamp(SLEEP_MIN, SLEEP_MAX),
             Err(error) => {
                 tracing::error!(%error, "what is due cannot be looked up; trying again");
                 RETRY_AFTER
@@ -31,17 +40,35 @@ pub async fn run(host: Arc<Host>) {
     }
 }
 
-/// How long until the next step is due.
-async fn wake(host: &Host) -> Result<Duration, fonio_store::StoreError> {
+/// How long until there is something to do again.
+async fn look(host: &Host, clock: &mut Steady) -> Result<Duration, StoreError> {
+    // Deadlines that could not be moved are moved next time.
+    let mut seen = *clock;
+    if let Some(jump) = seen.jump(now_ms(), Instant::now()) {
+        host.store.move_deadlines(jump).await?;
+        tracing::warn!(seconds = jump / 1000, "the system's clock has jumped");
+    }
+    *clock = seen;
+    let due = wake(host).await?;
+    end_overdue(host).await?;
+    let deadline = host.store.next_deadline_in(now_ms()).await?;
+    Ok(deadline.map_or(due, |left| wait(left).min(due)))
+}
+
+/// Wakes what is due; how long until the next step is.
+async fn wake(host: &Host) -> Result<Duration, StoreError> {
     loop {
         let Some(due) = host.store.next_due().await? else {
             return Ok(SLEEP_MAX);
         };
         let now = now_ms();
         if due > now {
-            let wait = u64::try_from(due - now).unwrap_or_default();
-            return Ok(Duration::from_millis(wait).min(SLEEP_MAX));
+            return Ok(wait(due - now));
         }
         host.store.wake_due(now).await?;
     }
+}
+
+fn wait(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or_default())
 }

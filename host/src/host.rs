@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
 use crate::tenants::{Means, Ration};
+use crate::turns;
 use crate::workbench::{Turns, Workbench};
 
 /// Runs that are ended by hand before their steps hear of it: many more than a person ends at once.
@@ -262,6 +263,9 @@ impl Host {
             .filter(|problem| problem.severity == fonio_project::Severity::Error)
             .count();
         self.problems.store(Some(Arc::new(live.problems.clone())));
+        if let Err(error) = self.store.set_rules(turns::rules(&live.project)).await {
+            tracing::warn!(%error, "runs that wait for others move on by the new rules when one of those ends");
+        }
         self.live.store(Some(Arc::new(live)));
         self.generation.send_modify(|generation| *generation += 1);
         if old.is_some() {

@@ -9,6 +9,7 @@
 //! - [`tenants`]: several projects on one host, and what each may use.
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
 //! - [`author`]: writing an adaptor, building it and testing it.
+//! - [`turns`]: which runs go first, and which one after another; `deadline`: until when; `steady`: by which clock.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
 //! - [`oidc`]: signing in by another service.
@@ -27,6 +28,7 @@ pub mod authored;
 mod bring;
 pub mod cli;
 pub mod collections;
+mod deadline;
 pub mod fields;
 pub mod flights;
 pub mod flow;
@@ -46,9 +48,11 @@ pub mod runner;
 mod sealed;
 pub mod server;
 pub mod state;
+mod steady;
 pub mod storage;
 pub mod tenants;
 pub mod trust;
+pub mod turns;
 mod versions;
 mod wants;
 mod wasm_file;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fonio_project::{AfterCrash, Project, Schedule, Trigger, TriggerKind, Workflow};
-use fonio_store::{DataclipId, FirstStep, NewRun, Store, StoreError};
+use fonio_store::{DataclipId, FirstStep, NewRun, Store, StoreError, Turn};
 
 use crate::flow::started_by;
 use crate::host::Host;
@@ -108,6 +108,7 @@ impl Clock<'_> {
             workflow: self.workflow.id.clone(),
             trigger: self.trigger.id.clone(),
             first,
+            turn: Turn::default(),
         };
         // Of hosts that share the clock one comes first; the others start nothing.
         store.start_tick(&self.key(), Some(last), now, run).await?;

@@ -13,6 +13,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 
 use crate::authored::Authored;
+use crate::deadline::StepTime;
 use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
 use crate::ledger::AuditLog;
@@ -142,15 +143,17 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         }
         StepInput::Nothing => Input::Nothing,
     };
+    let time = StepTime::of(&claimed, time_left(&live, &claimed));
     let step = flow::Step {
         key: &claimed.job,
         input,
         given: None,
-        time_left: time_left(&live, &claimed),
+        time_left: time.left(),
         ledger: AuditLog::of_step(host, &live, &claimed),
         listener: None,
     };
     let ended = flow::run(&host.sandbox, &live, step).await;
+    let ended = time.said_of(&live, &claimed, ended);
     if let Some(usage) = ended.usage {
         host.ration.computed(usage.cpu, Instant::now());
         let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
@@ -325,7 +328,7 @@ fn settlement(live: &Live, key: &str, ended: Ended, started_ms: i64) -> Settleme
     }
 }
 
-fn with_severity(failure: &StepFailure) -> Value {
+pub(crate) fn with_severity(failure: &StepFailure) -> Value {
     let (_, severity) = flow::classify(failure);
     let mut error = serde_json::to_value(failure).unwrap_or_default();
     error["severity"] = json!(severity);

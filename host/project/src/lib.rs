@@ -77,10 +77,10 @@ pub use problem::{Problem, Severity, excerpt, in_a_line, printable, steers};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
 pub use schedule::{Schedule, ScheduleError};
 pub use settings::{
-    AdaptorSettings, ClientAuth, CredentialSettings, CredentialSource, Door, INBOX, Keep,
-    OAuthGrant, OAuthSettings, OpenIn, OpenInError, Proof, Retention, Retry, RetryOn,
-    SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings, WorkflowSettings,
-    is_oauth_field, oauth_field,
+    AdaptorSettings, ClientAuth, CredentialSettings, CredentialSource, DELAY_MAX, Door, INBOX,
+    Keep, OAuthGrant, OAuthSettings, OpenIn, OpenInError, Priority, Proof, Retention, Retry,
+    RetryOn, SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings, Turns,
+    WorkflowSettings, is_oauth_field, oauth_field,
 };
 pub use sizes::{AmountError, format_duration, format_size, parse_duration, parse_size};
 pub use tenants::{

@@ -13,7 +13,7 @@ use fonio_project::{
     AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
 };
 use fonio_sandbox::{FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRequest, Usage};
-use fonio_store::{FirstStep, NewRun};
+use fonio_store::{FirstStep, NewRun, Turn};
 use serde_json::{Map, Value};
 
 use crate::collections::granted;
@@ -99,6 +99,7 @@ pub fn new_run(workflow: &Workflow, trigger: &Trigger) -> NewRun {
         workflow: workflow.id.clone(),
         trigger: trigger.id.clone(),
         first: first.map(|job| FirstStep { job, input: None }).collect(),
+        turn: Turn::default(),
     }
 }
 

@@ -6,6 +6,7 @@ mod door;
 mod form;
 mod glance;
 pub(crate) mod intake;
+mod put_off;
 mod repetition;
 mod webhook;
 mod xml;
@@ -24,8 +25,10 @@ use tokio::sync::SemaphorePermit;
 use crate::flow::{id_of, new_run};
 use crate::host::{Figures, Host};
 use crate::live::Live;
+use crate::runner::now_ms;
 use crate::server::Reply;
 use crate::tenants::exhausted;
+use crate::turns::turn;
 use door::Door;
 
 pub use body::{BodyError, Parsed, parse as parse_body};
@@ -64,6 +67,8 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
     let (parts, incoming) = request.into_parts();
     let knock = Door::new(host, INBOX, live.project.inbox_proofs(), &parts)?.knock(&parts)?;
     let key = repetition::key(&parts.headers)?;
+    let answered = live.project.environment.endpoint_style == EndpointStyle::Sync;
+    let due = put_off::not_before(&parts.headers, now_ms(), answered)?;
     let _place = match live.project.environment.endpoint_style {
         EndpointStyle::Sync => Some(place_to_wait(host)?),
         EndpointStyle::Async => None,
@@ -74,7 +79,10 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
     let starts = live.project.starts_for_message(&parsed.data);
     let matched: Vec<NewRun> = starts
         .iter()
-        .map(|start| new_run(start.workflow, start.trigger))
+        .map(|start| NewRun {
+            turn: turn(&live.project, &start.workflow.id, &parsed.data, due),
+            ..new_run(start.workflow, start.trigger)
+        })
         .collect();
     let names: Vec<String> = matched.iter().flat_map(names_of_first).collect();
     let first: Vec<usize> = matched.iter().map(|run| run.first.len()).collect();

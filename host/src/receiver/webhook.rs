@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fonio_project::{Project, Reply as When, Trigger, TriggerKind, Webhook, Workflow};
-use fonio_store::{RunId, RunOutcome, RunStatus, StepStatus};
+use fonio_store::{NewRun, RunId, RunOutcome, RunStatus, StepStatus};
 use http::request::Parts;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -12,11 +12,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::door::Door;
-use super::{intake, message, not_stored, outcome, parse, place_to_wait, repetition, serving};
+use super::{
+    intake, message, not_stored, outcome, parse, place_to_wait, put_off, repetition, serving,
+};
 use crate::fields::Fields;
 use crate::flow::{id_of, new_run};
 use crate::host::Host;
+use crate::runner::now_ms;
 use crate::server::Reply;
+use crate::turns::turn;
 
 /// How long an answer waits for its run (`webhook_reply: after_completion`). As OpenFn's; clients and proxies seldom wait
 /// longer.
@@ -75,18 +79,29 @@ pub async fn receive(
     let proofs = live.project.webhook_proofs(workflow, trigger);
     let knock = Door::new(host, &name, proofs, &parts)?.knock(&parts)?;
     let key = repetition::key(&parts.headers)?;
+    let answered = webhook.reply == When::AfterCompletion;
+    let due = put_off::not_before(&parts.headers, now_ms(), answered)?;
     let _place = match webhook.reply {
         When::AfterCompletion => Some(place_to_wait(host)?),
         When::BeforeStart => None,
     };
     let bytes = intake::read(&host.intake, incoming).await?;
     knock.judge(&parts.headers, &bytes)?;
-    let parsed = parse(&parts.headers, bytes, &Default::default()).await?;
+    let keys = live
+        .project
+        .ordering_field(&workflow.id)
+        .into_iter()
+        .collect();
+    let parsed = parse(&parts.headers, bytes, &keys).await?;
+    let run = NewRun {
+        turn: turn(&live.project, &workflow.id, &parsed.data, due),
+        ..new_run(workflow, trigger)
+    };
     let how = how_it_was_asked(&parts).to_string();
     let message = message(&format!("webhook {name}"), parsed, Some(how.into()), key);
     let accepted = host
         .store
-        .accept(message, vec![new_run(workflow, trigger)])
+        .accept(message, vec![run])
         .await
         .map_err(|error| not_stored(host, &error))?;
     let Some(run) = accepted.runs.first().copied() else {

@@ -115,6 +115,12 @@ const METRICS: &[Metric] = &[
         read: |at| at.counts.steps_queued,
     },
     Metric {
+        name: "fonio_steps_held",
+        kind: "gauge",
+        help: "Steps among those that wait for the end of other runs (`concurrency`, `ordering_key`).",
+        read: |at| at.counts.steps_held,
+    },
+    Metric {
         name: "fonio_steps_running",
         kind: "gauge",
         help: "Steps that run.",
@@ -123,7 +129,7 @@ const METRICS: &[Metric] = &[
     Metric {
         name: "fonio_steps_waiting",
         kind: "gauge",
-        help: "Steps that wait for their next attempt.",
+        help: "Steps that wait for their time or their next attempt.",
         read: |at| at.counts.steps_waiting,
     },
     Metric {

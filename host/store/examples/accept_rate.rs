@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fonio_store::{FirstStep, NewMessage, NewRun, Store, StoreOptions};
+use fonio_store::{FirstStep, NewMessage, NewRun, Store, StoreOptions, Turn};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -95,6 +95,7 @@ async fn accept_rate(dir: &Path, senders: usize, duration: Duration) -> Result<f
                         job: "register-patient".to_owned(),
                         input: None,
                     }],
+                    turn: Turn::default(),
                 };
                 store.accept(message, vec![first]).await.is_ok()
             }

@@ -2,10 +2,12 @@
 
 use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
-use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::ids::{DataclipId, MessageId, RunId};
+use crate::lanes::Lanes;
 use crate::model::{FirstStep, NewRun, RunStatus, now_ms};
 use crate::sql::{SqlError, values};
 use crate::store::Store;
+use crate::turn::Turn;
 
 /// A step to begin with, when a run is done again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,7 @@ struct Again {
 /// The run that is done again.
 struct Before {
     message: Option<MessageId>,
+    ordering_key: Option<String>,
     workflow: String,
     trigger: String,
 }
@@ -81,6 +84,11 @@ impl Change for Again {
             workflow: before.workflow,
             trigger: before.trigger,
             first,
+            turn: Turn {
+                ordering_key: before.ordering_key,
+                // Whoever does it again wants it now.
+                not_before_ms: Some(0),
+            },
         };
         let run = writing.begin_run(&run, before.message, now_ms())?;
         writing.db.execute(
@@ -101,11 +109,13 @@ impl Again {
         let (status, before) = writing
             .db
             .query_opt(
-                "SELECT status, message, workflow, trigger FROM runs WHERE id = $1",
+                "SELECT status, message, workflow, trigger, key_lane FROM runs WHERE id = $1",
                 values![self.of],
                 |row| {
+                    let lanes = Lanes::stored(row.get(4)?, None);
                     let before = Before {
                         message: row.get(1)?,
+                        ordering_key: lanes.key(),
                         workflow: row.get(2)?,
                         trigger: row.get(3)?,
                     };
@@ -163,24 +173,8 @@ impl Change for Cancel {
         if status.has_ended() {
             return Ok(false);
         }
-        let queued: Vec<StepId> = writing.db.query(
-            "DELETE FROM queue WHERE run = $1 RETURNING step",
-            values![self.run],
-            |row| row.get(0),
-        )?;
-        writing
-            .db
-            .execute("DELETE FROM waiting WHERE run = $1", values![self.run])?;
-        writing
-            .db
-            .execute("DELETE FROM later WHERE run = $1", values![self.run])?;
-        writing.db.execute(
-            "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1",
-            values![self.run, RunStatus::Cancelled, now_ms()],
-        )?;
-        writing.effects.taken_out.extend(queued);
-        writing.effects.runs_cancelled += 1;
-        writing.effects.finished.push(self.run);
-        Ok(true)
+        let stopped = writing.stop_run(self.run, RunStatus::Cancelled, now_ms())?;
+        writing.effects.runs_cancelled += i64::from(stopped.is_some());
+        Ok(stopped.is_some())
     }
 }

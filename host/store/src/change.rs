@@ -1,11 +1,11 @@
 //! What a change to the store is: something the writer applies inside a transaction that it shares with others.
 
 use crate::error::StoreError;
-use crate::ids::{DataclipId, MessageId, RunId, StepId};
-use crate::model::{NewRun, RunStatus};
+use crate::ids::{DataclipId, RunId, StepId};
 use crate::queue::Queue;
 use crate::queued::QueuedInput;
-use crate::sql::{Db, SqlError, values};
+use crate::sql::{Db, Row, SqlError, values};
+use crate::turn::{Priority, RunRules};
 
 /// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
 pub(crate) trait Change: Send + 'static {
@@ -51,11 +51,13 @@ pub(crate) enum Counted {
 /// What a transaction will have done to the queue and the runs, to be published when it is committed.
 #[derive(Default)]
 pub(crate) struct Effects {
-    pub(crate) queued: Vec<StepId>,
+    pub(crate) queued: Vec<(Priority, StepId)>,
     pub(crate) settled: Vec<StepId>,
-    /// Steps that had waited for their time.
-    pub(crate) woken: Vec<StepId>,
-    /// A step waits for a time now.
+    /// Steps that had waited for their time or their turn.
+    pub(crate) woken: Vec<(Priority, StepId)>,
+    /// First steps that wait for the end of other runs now, less those that do no longer.
+    pub(crate) held: i64,
+    /// A step waits for a time now, or a run has a deadline.
     pub(crate) put_off: bool,
     pub(crate) finished: Vec<RunId>,
     pub(crate) messages: i64,
@@ -64,7 +66,7 @@ pub(crate) struct Effects {
     pub(crate) runs_failed: i64,
     pub(crate) runs_cancelled: i64,
     /// Steps that are no longer in the queue though nobody has settled them.
-    pub(crate) taken_out: Vec<StepId>,
+    pub(crate) taken_out: Vec<(Priority, StepId)>,
 }
 
 /// The open transaction, as changes see it.
@@ -77,6 +79,10 @@ pub(crate) struct Writing<'a> {
     pub(crate) room: Room,
     pub(crate) numbers: &'a mut Numbers,
     pub(crate) effects: &'a mut Effects,
+    /// What holds for the runs of each workflow.
+    pub(crate) rules: &'a RunRules,
+    /// No other host touches lanes until this transaction ends.
+    pub(crate) lanes_locked: bool,
 }
 
 /// Where the numbers of steps come from.
@@ -137,7 +143,9 @@ impl Writing<'_> {
 
     /// Steps that will wait once this transaction is committed.
     pub(crate) fn queued(&self) -> u64 {
-        self.queue.queued() + self.effects.queued.len() as u64
+        let added = self.effects.queued.len() + self.effects.woken.len();
+        let queued = self.queue.queued() + added as u64;
+        queued.saturating_add_signed(self.effects.held)
     }
 
     /// Refuses a dataclip that is not stored.
@@ -148,52 +156,6 @@ impl Writing<'_> {
             |_| Ok(()),
         )?;
         known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
-    }
-
-    /// Opens a run with its first steps: one in the queue, the others behind it.
-    pub(crate) fn begin_run(
-        &mut self,
-        new: &NewRun,
-        message: Option<MessageId>,
-        created_ms: i64,
-    ) -> Result<RunId, SqlError> {
-        let job = new.first.first().map_or("", |first| &first.job);
-        let status = if new.first.is_empty() {
-            RunStatus::Succeeded
-        } else {
-            RunStatus::Queued
-        };
-        let finished_ms = new.first.is_empty().then_some(created_ms);
-        let run: RunId = self.db.query_one(
-            "INSERT INTO runs
-                 (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8) RETURNING id",
-            values![
-                message,
-                &new.workflow,
-                &new.trigger,
-                job,
-                status,
-                new.first.len() as i64,
-                created_ms,
-                finished_ms
-            ],
-            |row| row.get(0),
-        )?;
-        self.effects.runs += 1;
-        for (at, first) in new.first.iter().enumerate() {
-            let input = QueuedInput::of(message, first.input);
-            if at == 0 {
-                self.enqueue(run, &first.job, input)?;
-            } else {
-                self.hold_back(run, &first.job, input)?;
-            }
-        }
-        if new.first.is_empty() {
-            self.effects.runs_succeeded += 1;
-            self.effects.finished.push(run);
-        }
-        Ok(run)
     }
 
     /// Puts a step behind the others of its run.
@@ -211,7 +173,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Adds a step to the end of the queue.
+    /// Adds a step to the end of the queue, with the priority of its run.
     pub(crate) fn enqueue(
         &mut self,
         run: RunId,
@@ -219,25 +181,44 @@ impl Writing<'_> {
         input: QueuedInput,
     ) -> Result<StepId, SqlError> {
         let (message, dataclip) = input.columns();
-        let step = match self.numbers {
+        let (step, priority) = match self.numbers {
             Numbers::Counted(next) => {
                 let step = *next;
                 next.0 += 1;
-                self.db.execute(
-                    "INSERT INTO queue (step, run, job, message, dataclip, attempts) VALUES ($1, $2, $3, $4, $5, 0)",
+                self.db.query_one(
+                    "INSERT INTO queue (step, run, job, message, dataclip, attempts, priority)
+                     VALUES ($1, $2, $3, $4, $5, 0, (SELECT priority FROM runs WHERE id = $2)) RETURNING step, priority",
                     values![step, run, job, message, dataclip],
-                )?;
-                step
+                    with_priority,
+                )?
             }
             Numbers::Drawn => self.db.query_one(
-                "INSERT INTO queue (step, run, job, message, dataclip, attempts)
-                 VALUES (nextval('step_numbers'), $1, $2, $3, $4, 0) RETURNING step",
+                "INSERT INTO queue (step, run, job, message, dataclip, attempts, priority)
+                 VALUES (nextval('step_numbers'), $1, $2, $3, $4, 0, (SELECT priority FROM runs WHERE id = $1))
+                 RETURNING step, priority",
                 values![run, job, message, dataclip],
-                |row| row.get(0),
+                with_priority,
             )?,
         };
-        self.effects.queued.push(step);
+        self.effects.queued.push((priority, step));
         Ok(step)
+    }
+
+    /// A number for a step that does not go into the queue yet.
+    pub(crate) fn number_step(&mut self) -> Result<StepId, SqlError> {
+        match self.numbers {
+            Numbers::Counted(next) => {
+                let step = *next;
+                next.0 += 1;
+                Ok(step)
+            }
+            Numbers::Drawn => {
+                let step = self
+                    .db
+                    .number("SELECT nextval('step_numbers')", values![])?;
+                Ok(StepId(step))
+            }
+        }
     }
 
     /// Stores a state.
@@ -248,4 +229,9 @@ impl Writing<'_> {
             |row| row.get(0),
         )
     }
+}
+
+/// A step and its priority.
+fn with_priority(row: &Row<'_>) -> Result<(StepId, Priority), SqlError> {
+    Ok((row.get(0)?, row.get(1)?))
 }

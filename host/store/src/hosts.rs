@@ -67,12 +67,13 @@ pub(crate) fn take_over(db: &mut Db) -> Result<u64, SqlError> {
     )
 }
 
-/// Steps that wait; of more than `enough`, that many.
-pub(crate) fn count_waiting(db: &mut Db, enough: u64) -> Result<u64, SqlError> {
+/// Steps that wait, and those that are held; of more than `enough`, that many.
+pub(crate) fn count_waiting(db: &mut Db, enough: u64) -> Result<(u64, u64), SqlError> {
     db.query_one(
-        "SELECT count(*) FROM (SELECT 1 FROM queue WHERE host IS NULL LIMIT $1) AS enough",
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM queue WHERE host IS NULL LIMIT $1) AS enough),
+                (SELECT count(*) FROM (SELECT 1 FROM held LIMIT $1) AS enough)",
         values![i64::try_from(enough).unwrap_or(i64::MAX)],
-        |row| row.get(0),
+        |row| Ok((row.get(0)?, row.get(1)?)),
     )
 }
 

@@ -1,13 +1,21 @@
-//! Steps that wait for a time: what is tried again waits in the table `later` until it is due.
+//! Steps that wait for a time: what is tried again, and the first step of a run that is put off, waits in the table `later`
+//! until it is due. A run that is put off lines up (`lanes`) when its time has come, not before: until then it is in nobody's
+//! way.
 
 use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
-use crate::ids::StepId;
-use crate::sql::{Db, SqlError, values};
+use crate::ids::{RunId, StepId};
+use crate::lanes::Lanes;
+use crate::model::now_ms;
+use crate::sql::{Db, Row, SqlError, values};
 use crate::store::Store;
 
 /// So many steps are woken in one change; more take another.
 const WOKEN_MAX: i64 = 1_000;
+
+/// 30 s: who wakes steps and ends runs looks every 20 s by itself, and is told only of what comes sooner than that. Of a
+/// thousand runs a second with a deadline of an hour it need not hear.
+const SOON_MS: i64 = 30_000;
 
 impl Store {
     /// When the next step that waits for a time is due, in milliseconds since 1970.
@@ -26,9 +34,19 @@ impl Store {
         self.change(WakeDue { now_ms }).await
     }
 
-    /// Resolves when a step has begun to wait for a time.
+    /// Resolves when a step has begun to wait for its next attempt, or one of a new run for a time, or a run with a deadline
+    /// has begun; of the latter two only if that comes within 30 s.
     pub async fn put_off(&self) {
         self.alarm().notified().await;
+    }
+}
+
+impl Writing<'_> {
+    /// Something is to be done at this time.
+    pub(crate) fn is_due_at(&mut self, at_ms: i64) {
+        if at_ms.saturating_sub(now_ms()) < SOON_MS {
+            self.effects.put_off = true;
+        }
     }
 }
 
@@ -50,26 +68,76 @@ impl Change for WakeDue {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<u64, Failure> {
         // Of hosts that look at the same moment each takes what the others have not.
         let due = match writing.db {
-            Db::Sqlite(_) => "SELECT step FROM later WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2",
+            Db::Sqlite(_) => {
+                "SELECT l.step, l.run, r.lined, r.key_lane, r.lane FROM later l JOIN runs r ON r.id = l.run
+                 WHERE l.due_ms <= $1 ORDER BY l.due_ms, l.step LIMIT $2"
+            }
             Db::Postgres(_) => {
-                "SELECT step FROM later WHERE due_ms <= $1 ORDER BY due_ms LIMIT $2 FOR UPDATE SKIP LOCKED"
+                "SELECT l.step, l.run, r.lined, r.key_lane, r.lane FROM later l JOIN runs r ON r.id = l.run
+                 WHERE l.due_ms <= $1 ORDER BY l.due_ms, l.step LIMIT $2 FOR UPDATE OF l SKIP LOCKED"
             }
         };
-        let steps: Vec<StepId> = writing
+        let due: Vec<Due> = writing
             .db
-            .query(due, values![self.now_ms, WOKEN_MAX], |row| row.get(0))?;
-        for &step in &steps {
-            writing.db.execute(
-                "INSERT INTO queue (step, run, job, message, dataclip, attempts)
-                 SELECT step, run, job, message, dataclip, attempts FROM later WHERE step = $1",
-                values![step],
-            )?;
+            .query(due, values![self.now_ms, WOKEN_MAX], Due::of)?;
+        for due in &due {
+            due.wake(writing)?;
+        }
+        Ok(due.len() as u64)
+    }
+}
+
+/// A step whose time has come.
+struct Due {
+    step: StepId,
+    run: RunId,
+    /// Whether its run is in its lanes already: it has begun.
+    lined: bool,
+    lanes: Lanes,
+}
+
+impl Due {
+    fn of(row: &Row<'_>) -> Result<Due, SqlError> {
+        Ok(Due {
+            step: row.get(0)?,
+            run: row.get(1)?,
+            lined: row.get(2)?,
+            lanes: Lanes::stored(row.get(3)?, row.get(4)?),
+        })
+    }
+
+    fn wake(&self, writing: &mut Writing<'_>) -> Result<(), SqlError> {
+        let behind = if self.lined || self.lanes.is_empty() {
+            None
+        } else {
             writing
                 .db
-                .execute("DELETE FROM later WHERE step = $1", values![step])?;
+                .execute("UPDATE runs SET lined = 1 WHERE id = $1", values![self.run])?;
+            writing.line_up(&self.lanes)?
+        };
+        match behind {
+            Some(lane) => {
+                writing.db.execute(
+                    "INSERT INTO held (step, run, lane, job, message, dataclip)
+                     SELECT step, run, $2, job, message, dataclip FROM later WHERE step = $1",
+                    values![self.step, lane.name()],
+                )?;
+                writing.waits_in(lane)?;
+            }
+            None => {
+                let priority = writing.db.query_one(
+                    "INSERT INTO queue (step, run, job, message, dataclip, attempts, priority)
+                     SELECT l.step, l.run, l.job, l.message, l.dataclip, l.attempts, r.priority
+                     FROM later l JOIN runs r ON r.id = l.run WHERE l.step = $1 RETURNING priority",
+                    values![self.step],
+                    |row| row.get(0),
+                )?;
+                writing.effects.woken.push((priority, self.step));
+            }
         }
-        let woken = steps.len() as u64;
-        writing.effects.woken.extend(steps);
-        Ok(woken)
+        writing
+            .db
+            .execute("DELETE FROM later WHERE step = $1", values![self.step])?;
+        Ok(())
     }
 }

@@ -13,7 +13,8 @@
 //! - Nothing is answered with `Ok` before it is durable: every change passes through `writer`, which answers after
 //!   its commit.
 //! - A step is open (in the table `queue`) or settled (in `steps`), never both and never neither; the move is one
-//!   transaction with everything the step leaves behind.
+//!   transaction with everything the step leaves behind. One that may not run yet is open elsewhere: in `waiting` behind
+//!   others of its run, in `held` behind other runs (`lanes`), in `later` until its time.
 //! - No step is handed out twice while the store is open (`queue`); after a crash, what was claimed waits again.
 //! - Memory does not grow with what is stored: the queue in memory is a window, bodies wait for the writer within
 //!   32 MiB, and every list has a limit.
@@ -24,14 +25,18 @@ extern crate self as fonio_store;
 
 mod accept;
 mod again;
+mod begin;
 mod change;
 mod claim;
 mod collections;
+mod deadline;
+mod ending;
 mod error;
 #[cfg(test)]
 mod full_disk;
 mod hosts;
 mod ids;
+mod lanes;
 mod later;
 mod link;
 mod lock;
@@ -49,11 +54,15 @@ mod settle;
 mod sql;
 mod start;
 mod store;
+mod turn;
 mod waiters;
+mod window;
 mod writer;
 
 pub use again::{AgainFrom, AgainInput};
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
+pub use deadline::Overdue;
+pub use ending::RunFailure;
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use lock::{DirectoryLock, make_folder};
@@ -65,3 +74,4 @@ pub use model::{
     StepState, StepStatus, StoredMessage, leaf_names,
 };
 pub use store::{Store, StoreOptions};
+pub use turn::{HeldBy, Priority, RunRule, RunRules, Turn};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::sql::{FromColumn, Row, SqlError, Value};
+use crate::turn::{HeldBy, Turn};
 
 /// What arrived, before it has a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub struct NewRun {
     pub trigger: String,
     /// The steps that it starts with, in their order. Without any the run has succeeded at once.
     pub first: Vec<FirstStep>,
+    /// When it has its turn.
+    pub turn: Turn,
 }
 
 /// A step that a run starts with.
@@ -138,6 +141,8 @@ pub struct ClaimedStep {
     /// How long the steps of the run that have ended took together, in milliseconds. Not what passed while the host was
     /// down, or while they waited.
     pub run_used_ms: i64,
+    /// How long after the claim the deadline of the run comes, in milliseconds; below zero if it has passed.
+    pub deadline_in_ms: Option<i64>,
 }
 
 /// How a step ended.
@@ -280,11 +285,13 @@ impl RunStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
+    /// The first of its run, which waits for the end of other runs.
+    Held,
     /// Waiting to be claimed.
     Queued,
     /// Claimed.
     Running,
-    /// Tried, and waiting for the time at which it is tried again.
+    /// Waiting for a time: the first of a run that was put off, or tried and to be tried again.
     Waiting,
     /// Settled well.
     Succeeded,
@@ -329,6 +336,12 @@ pub struct RunSummary {
     pub retry_of: Option<RunId>,
     /// The run that does it again.
     pub retried_by: Option<RunId>,
+    /// Before which it does not begin, if it was put off.
+    pub due_ms: Option<i64>,
+    /// When it is ended if it has not ended by itself.
+    pub deadline_ms: Option<i64>,
+    /// What it waits for, while it does.
+    pub held: Option<HeldBy>,
 }
 
 /// A run with its steps.
@@ -373,7 +386,7 @@ pub struct StepDetail {
     pub started_ms: Option<i64>,
     /// When the job ended.
     pub finished_ms: Option<i64>,
-    /// When it is tried again, of one that waits for that.
+    /// When it is begun or tried again, of one that waits for that.
     pub due_ms: Option<i64>,
     /// What the job wrote.
     pub log: Vec<LogLine>,
@@ -442,11 +455,13 @@ pub struct Counts {
     pub runs_failed: u64,
     /// Runs that somebody ended.
     pub runs_cancelled: u64,
-    /// Steps waiting to be claimed.
+    /// Steps waiting to be claimed, and those that are held.
     pub steps_queued: u64,
+    /// First steps of runs that wait for the end of others.
+    pub steps_held: u64,
     /// Steps claimed and not yet settled.
     pub steps_running: u64,
-    /// Steps waiting for a time at which they are tried again.
+    /// Steps waiting for a time at which they are begun or tried again.
     pub steps_waiting: u64,
 }
 
@@ -486,6 +501,8 @@ macro_rules! stored_as_integer {
         }
     };
 }
+
+pub(crate) use stored_as_integer;
 
 // Part of the file format: a number never changes its meaning.
 stored_as_integer!(RunStatus { Queued = 0, Running = 1, Succeeded = 2, Failed = 3, Cancelled = 4 });

@@ -88,8 +88,9 @@ impl Pulse {
             tracing::warn!(steps = taken_over, "took over from a host that is gone");
             hosts::tell_of_work(db, Some(&self.channel))?;
         }
-        let waiting = hosts::count_waiting(db, self.queue_max + 1)?;
-        self.queue.counted(waiting);
+        let look = self.queue.look();
+        let (waiting, held) = hosts::count_waiting(db, self.queue_max + 1)?;
+        self.queue.counted(&look, waiting, held);
         Ok(())
     }
 

@@ -1,13 +1,10 @@
 //! Which steps wait and which are claimed; the table `queue` is the truth.
 //!
-//! A file has one host, and its claims are kept here: a window on the beginning of the table. The window is a sorted run
-//! of step numbers up to a horizon: every unclaimed step at or below the horizon is in it. When more steps wait than it
-//! holds, the rest stay in the table only (`spilled`) until the window runs dry and is filled again. So a million waiting
-//! messages cost no more memory than ten thousand.
+//! A file has one host, and its claims are kept here, with windows on what waits in the table (`window`).
 //!
 //! Hosts that share a database find claims in the table itself. Here is only whether it is worth looking.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,9 +12,12 @@ use tokio::sync::Notify;
 
 use crate::ids::StepId;
 use crate::queued::QueuedStep;
+use crate::turn::Priority;
+use crate::window::{Pick, Refill, Windows};
 
-/// 10,000 numbers are 80 KB, and one refill of so many takes about a millisecond.
-const WINDOW_MAX: usize = 10_000;
+/// Of so many claimed steps one is the oldest of all, whatever its priority: a flood of important steps slows the others
+/// down, and never stops them.
+const OLDEST_EVERY: usize = 10;
 
 /// The waiting and the claimed steps of an open store.
 pub(crate) struct Queue {
@@ -31,24 +31,30 @@ pub(crate) struct Queue {
 
 struct State {
     waiting: Waiting,
-    queued: u64,
-    running: HashSet<StepId>,
+    /// First steps of runs that wait for the end of others.
+    held: u64,
+    running: HashMap<StepId, Priority>,
+    /// How many steps were claimed, but for multiples of [`OLDEST_EVERY`].
+    claims: usize,
     closed: bool,
 }
 
 enum Waiting {
-    Window {
-        window: VecDeque<StepId>,
-        horizon: StepId,
-        spilled: bool,
-    },
+    Windows(Windows),
     Table {
+        /// Steps that wait, as they were counted last.
+        queued: u64,
         /// Whether there may be something to claim.
         promising: bool,
-        /// How often there was reason to think so.
+        /// How often there was reason to think so, or the number of waiting steps changed here.
         news: u64,
+        /// How many counts in a row were out of date when they came.
+        outdated: u32,
     },
 }
+
+/// After so many counts that were out of date one is taken all the same: on a host that is never idle each is.
+const OUTDATED_MAX: u32 = 2;
 
 /// A look into the table for steps to claim, begun at a certain state of the news.
 pub(crate) struct Look {
@@ -56,30 +62,28 @@ pub(crate) struct Look {
 }
 
 impl Queue {
-    /// The queue of a file in whose table `queued` steps wait.
-    pub(crate) fn of_file(queued: u64) -> Queue {
-        let window = Waiting::Window {
-            window: VecDeque::new(),
-            horizon: StepId(0),
-            spilled: queued > 0,
-        };
-        Queue::new(window, queued, 0)
+    /// The queue of a file in whose table so many steps of each priority wait, and beside it so many are held.
+    pub(crate) fn of_file(queued: [u64; 3], held: u64) -> Queue {
+        Queue::new(Waiting::Windows(Windows::on(queued)), held, 0)
     }
 
     /// The queue that `host` shares with others.
     pub(crate) fn shared(host: i64) -> Queue {
         let table = Waiting::Table {
+            queued: 0,
             promising: true,
             news: 0,
+            outdated: 0,
         };
         Queue::new(table, 0, host)
     }
 
-    fn new(waiting: Waiting, queued: u64, host: i64) -> Queue {
+    fn new(waiting: Waiting, held: u64, host: i64) -> Queue {
         let state = State {
             waiting,
-            queued,
-            running: HashSet::new(),
+            held,
+            running: HashMap::new(),
+            claims: 0,
             closed: false,
         };
         Queue {
@@ -128,9 +132,21 @@ impl Queue {
         self.doubt();
     }
 
-    /// Steps waiting to be claimed; where hosts share a table, as it was counted last.
+    /// Steps waiting to be claimed or for the end of other runs; where hosts share a table, as it was counted last.
     pub(crate) fn queued(&self) -> u64 {
-        self.state().queued
+        let state = self.state();
+        state.claimable() + state.held
+    }
+
+    /// First steps of runs that wait for the end of others.
+    pub(crate) fn held(&self) -> u64 {
+        self.state().held
+    }
+
+    /// Steps that a commit has begun to hold, less those that it holds no longer.
+    pub(crate) fn holds(&self, more: i64) {
+        let mut state = self.state();
+        state.held = state.held.saturating_add_signed(more);
     }
 
     /// Whether a claim may find something.
@@ -145,7 +161,7 @@ impl Queue {
 
     /// Whether this host has claimed this step and not settled it.
     pub(crate) fn has_claimed(&self, step: StepId) -> bool {
-        self.state().running.contains(&step)
+        self.state().running.contains_key(&step)
     }
 
     /// Whether some host has claimed this step and not settled it.
@@ -154,53 +170,84 @@ impl Queue {
     }
 
     /// Steps that a commit has added, in ascending order, each above all before it.
-    pub(crate) fn add(&self, steps: &[StepId]) {
+    pub(crate) fn add(&self, steps: &[(Priority, StepId)]) {
+        self.publish(steps, |windows, priority, step, _| {
+            windows.add(priority, step);
+        });
+    }
+
+    /// Steps that have waited for their time or their turn are in the table, with the numbers that they had.
+    pub(crate) fn put_back(&self, steps: &[(Priority, StepId)]) {
+        self.publish(steps, Windows::put_back);
+    }
+
+    /// `into` learns, too, whether the step was claimed already: a refill may have seen it between the commit and this call.
+    fn publish(
+        &self,
+        steps: &[(Priority, StepId)],
+        into: impl Fn(&mut Windows, Priority, StepId, bool),
+    ) {
         if steps.is_empty() {
             return;
         }
-        let mut state = self.state();
-        state.queued += steps.len() as u64;
+        let mut guard = self.state();
+        let state = &mut *guard;
         match &mut state.waiting {
-            Waiting::Table { promising, news } => {
+            Waiting::Table {
+                queued,
+                promising,
+                news,
+                ..
+            } => {
+                *queued += steps.len() as u64;
                 *promising = true;
                 *news += 1;
             }
-            Waiting::Window {
-                window,
-                horizon,
-                spilled,
-            } => {
-                for &step in steps {
-                    // A refill may have seen the row between the commit and this call.
-                    if step <= *horizon {
-                        continue;
-                    }
-                    if *spilled || window.len() >= WINDOW_MAX {
-                        *spilled = true;
-                    } else {
-                        window.push_back(step);
-                        *horizon = step;
-                    }
+            Waiting::Windows(windows) => {
+                for (priority, step) in steps {
+                    let claimed = state.running.contains_key(step);
+                    into(windows, *priority, *step, claimed);
                 }
             }
         }
-        drop(state);
+        drop(guard);
         self.work.notify_waiters();
     }
 
     /// Another host says that there is something to claim.
     pub(crate) fn hear_of_work(&self) {
-        if let Waiting::Table { promising, news } = &mut self.state().waiting {
+        if let Waiting::Table {
+            promising, news, ..
+        } = &mut self.state().waiting
+        {
             *promising = true;
             *news += 1;
         }
         self.work.notify_waiters();
     }
 
-    /// How many steps of a shared table wait, as it was counted now.
-    pub(crate) fn counted(&self, queued: u64) {
-        self.state().queued = queued;
-        if queued > 0 {
+    /// How many steps of a shared table wait, and how many are held beside it, as they were counted now.
+    pub(crate) fn counted(&self, look: &Look, waiting: u64, held: u64) {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if let Waiting::Table {
+            queued,
+            news,
+            outdated,
+            ..
+        } = &mut state.waiting
+        {
+            // What was added or taken here in the meantime may be in it or not.
+            if *news == look.news || *outdated >= OUTDATED_MAX {
+                *queued = waiting;
+                state.held = held;
+                *outdated = 0;
+            } else {
+                *outdated += 1;
+            }
+        }
+        drop(guard);
+        if waiting > 0 {
             self.hear_of_work();
         }
     }
@@ -217,54 +264,46 @@ impl Queue {
     }
 
     /// Steps that a commit has taken out of the table, claimed or waiting.
-    pub(crate) fn taken_out(&self, steps: &[StepId]) {
+    pub(crate) fn taken_out(&self, steps: &[(Priority, StepId)]) {
         let mut guard = self.state();
         let state = &mut *guard;
-        for step in steps {
-            if state.running.remove(step) {
+        for (priority, step) in steps {
+            if state.running.remove(step).is_some() {
                 continue;
             }
-            state.queued = state.queued.saturating_sub(1);
-            if let Waiting::Window { window, .. } = &mut state.waiting
-                && let Ok(place) = window.binary_search(step)
-            {
-                window.remove(place);
+            match &mut state.waiting {
+                Waiting::Windows(windows) => windows.take_out(*priority, *step),
+                Waiting::Table { queued, news, .. } => {
+                    *queued = queued.saturating_sub(1);
+                    *news += 1;
+                }
             }
         }
     }
 
-    /// The oldest waiting step of a file, now claimed. `refill(after, limit)` reads the steps of the table above a number.
+    /// Of the next `max` steps, how many are the oldest of all; the others go by priority and come first.
+    pub(crate) fn by_age(&self, max: usize) -> usize {
+        (self.state().claims + max) / OLDEST_EVERY
+    }
+
+    /// The next waiting step of a file, now claimed.
     pub(crate) fn take<E>(
         &self,
-        mut refill: impl FnMut(StepId, usize) -> Result<Vec<StepId>, E>,
+        pick: Pick,
+        refill: &mut Refill<'_, E>,
     ) -> Result<Option<StepId>, E> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let Waiting::Window {
-            window,
-            horizon,
-            spilled,
-        } = &mut state.waiting
-        else {
+        let Waiting::Windows(windows) = &mut state.waiting else {
             return Ok(None);
         };
-        // The count is of published steps: the guard keeps it from going below zero when a refill runs ahead of `add`.
-        if state.queued == 0 {
-            return Ok(None);
-        }
-        while window.is_empty() && *spilled {
-            let found = refill(*horizon, WINDOW_MAX)?;
-            *spilled = found.len() == WINDOW_MAX;
-            *horizon = found.last().copied().unwrap_or(*horizon);
-            // Where the horizon was drawn in, claimed steps are beyond it.
-            let running = &state.running;
-            window.extend(found.iter().filter(|step| !running.contains(step)));
-        }
-        let Some(step) = window.pop_front() else {
+        let running = &state.running;
+        let is_claimed = |step| running.contains_key(&step);
+        let Some((priority, step)) = windows.take(pick, &is_claimed, refill)? else {
             return Ok(None);
         };
-        state.queued -= 1;
-        let fresh = state.running.insert(step);
+        state.claims = (state.claims + 1) % OLDEST_EVERY;
+        let fresh = state.running.insert(step, priority).is_none();
         debug_assert!(fresh, "step {step} was claimed twice");
         Ok(Some(step))
     }
@@ -273,7 +312,7 @@ impl Queue {
     pub(crate) fn look(&self) -> Look {
         match self.state().waiting {
             Waiting::Table { news, .. } => Look { news },
-            Waiting::Window { .. } => Look { news: 0 },
+            Waiting::Windows(_) => Look { news: 0 },
         }
     }
 
@@ -281,11 +320,20 @@ impl Queue {
     pub(crate) fn took(&self, look: &Look, steps: &[StepId], all: bool) {
         let mut guard = self.state();
         let state = &mut *guard;
-        state.queued = state.queued.saturating_sub(steps.len() as u64);
-        state.running.extend(steps);
-        if let Waiting::Table { promising, news } = &mut state.waiting {
+        let claimed = steps.iter().map(|step| (*step, Priority::default()));
+        state.running.extend(claimed);
+        state.claims = (state.claims + steps.len()) % OLDEST_EVERY;
+        if let Waiting::Table {
+            queued,
+            promising,
+            news,
+            ..
+        } = &mut state.waiting
+        {
+            *queued = queued.saturating_sub(steps.len() as u64);
             // News that came during the look may be of what it did not see.
             *promising = !all || *news != look.news;
+            *news += 1;
         }
     }
 
@@ -293,66 +341,18 @@ impl Queue {
     pub(crate) fn release(&self, step: StepId) {
         let mut guard = self.state();
         let state = &mut *guard;
-        if state.running.remove(&step) {
-            state.queued += 1;
+        if let Some(priority) = state.running.remove(&step) {
             match &mut state.waiting {
-                Waiting::Window {
-                    window,
-                    horizon,
-                    spilled,
+                Waiting::Windows(windows) => windows.put_back(priority, step, false),
+                Waiting::Table {
+                    queued,
+                    promising,
+                    news,
+                    ..
                 } => {
-                    if step <= *horizon {
-                        let place = window.partition_point(|&other| other < step);
-                        window.insert(place, step);
-                    } else {
-                        *spilled = true;
-                    }
-                }
-                Waiting::Table { promising, news } => {
+                    *queued += 1;
                     *promising = true;
                     *news += 1;
-                }
-            }
-        }
-        drop(guard);
-        self.work.notify_waiters();
-    }
-
-    /// Steps that have waited for their time are in the table again, with the numbers that they had.
-    pub(crate) fn put_back(&self, steps: &[StepId]) {
-        if steps.is_empty() {
-            return;
-        }
-        let mut guard = self.state();
-        let state = &mut *guard;
-        state.queued += steps.len() as u64;
-        match &mut state.waiting {
-            Waiting::Table { promising, news } => {
-                *promising = true;
-                *news += 1;
-            }
-            Waiting::Window {
-                window,
-                horizon,
-                spilled,
-            } => {
-                for &step in steps {
-                    if step <= *horizon {
-                        let place = window.partition_point(|&other| other < step);
-                        // A refill may have seen the row between the commit and this call.
-                        if window.get(place) != Some(&step) {
-                            window.insert(place, step);
-                        }
-                    } else {
-                        // Beyond what the window knows of: it is found in the table.
-                        *spilled = true;
-                    }
-                }
-                if window.len() > WINDOW_MAX {
-                    // The last of them are left to the table, so that a million that come back at once cost no memory.
-                    window.truncate(WINDOW_MAX);
-                    *horizon = window.back().copied().unwrap_or(*horizon);
-                    *spilled = true;
                 }
             }
         }
@@ -389,8 +389,15 @@ impl Queue {
 impl State {
     fn has_work(&self) -> bool {
         match self.waiting {
-            Waiting::Window { .. } => self.queued > 0,
+            Waiting::Windows(ref windows) => windows.queued() > 0,
             Waiting::Table { promising, .. } => promising,
+        }
+    }
+
+    fn claimable(&self) -> u64 {
+        match &self.waiting {
+            Waiting::Windows(windows) => windows.queued(),
+            Waiting::Table { queued, .. } => *queued,
         }
     }
 }
@@ -398,45 +405,64 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::SqlError;
 
-    fn of(numbers: std::ops::Range<i64>) -> Vec<StepId> {
-        numbers.map(StepId).collect()
-    }
-
-    /// What a table with these steps in it gives.
-    fn table(steps: &[StepId]) -> impl Fn(StepId, usize) -> Result<Vec<StepId>, ()> {
-        let steps = steps.to_vec();
-        move |after, limit| {
-            let above = steps.iter().filter(|step| **step > after);
-            Ok(above.take(limit).copied().collect())
-        }
-    }
-
-    fn window(queue: &Queue) -> usize {
-        match &queue.state().waiting {
-            Waiting::Window { window, .. } => window.len(),
-            Waiting::Table { .. } => 0,
-        }
+    #[test]
+    fn a_step_that_a_refill_saw_before_it_was_told_of_is_claimed_once() {
+        // Two wait; the one between them was let go on by a commit that is not told of yet.
+        let queue = Queue::of_file([0, 2, 0], 0);
+        let table = [1, 2, 3].map(StepId);
+        let take = || {
+            let refill = &mut |priority: Priority, after: StepId, _: usize| {
+                let there = priority == Priority::Normal;
+                let found = table.iter().filter(|step| there && **step > after).copied();
+                Ok::<Vec<StepId>, SqlError>(found.collect())
+            };
+            queue
+                .take(Pick::Highest, refill)
+                .expect("the table can be read")
+        };
+        assert_eq!([take(), take()], [1, 2].map(|step| Some(StepId(step))));
+        queue.put_back(&[(Priority::Normal, StepId(2))]);
+        assert_eq!([take(), take()], [Some(StepId(3)), None]);
     }
 
     #[test]
     fn a_million_that_wait_or_come_back_at_once_take_no_more_memory_than_a_window() {
+        let of = |numbers: std::ops::Range<i64>| -> Vec<(Priority, StepId)> {
+            numbers
+                .map(|step| (Priority::Normal, StepId(step)))
+                .collect()
+        };
         let (old, new) = (of(1..500_000), of(500_000..1_000_000));
-        let queue = Queue::of_file(0);
+        let queue = Queue::of_file([0, 0, 0], 0);
+        let take = |table: &[(Priority, StepId)]| {
+            let refill = &mut |priority: Priority, after: StepId, limit: usize| {
+                let there = priority == Priority::Normal;
+                let above = table.partition_point(|(_, step)| *step <= after);
+                let found = table[above..].iter().filter(|_| there).take(limit);
+                Ok::<Vec<StepId>, SqlError>(found.map(|(_, step)| *step).collect())
+            };
+            queue
+                .take(Pick::Highest, refill)
+                .expect("the table can be read")
+        };
+        let in_memory = || match &queue.state().waiting {
+            Waiting::Windows(windows) => windows.in_memory(),
+            Waiting::Table { .. } => 0,
+        };
         queue.add(&new);
-        assert_eq!(window(&queue), WINDOW_MAX);
+        let window = in_memory();
+        assert!(window < 20_000, "{window}");
         // A few are claimed, and stay so; the last of them is given back.
-        let in_table = table(&new);
-        let claimed: Vec<StepId> = (0..20)
-            .filter_map(|_| queue.take(&in_table).ok().flatten())
-            .collect();
-        assert_eq!(claimed, of(500_000..500_020));
+        let claimed: Vec<StepId> = (0..20).filter_map(|_| take(&new)).collect();
+        assert_eq!(claimed.last(), Some(&StepId(500_019)));
         queue.put_back(&old);
-        assert_eq!(window(&queue), WINDOW_MAX);
+        assert_eq!(in_memory(), window);
         queue.release(claimed[19]);
         let all = [old.clone(), new.clone()].concat();
-        let (mut rest, in_table) = (Vec::new(), table(&all));
-        while let Ok(Some(step)) = queue.take(&in_table) {
+        let mut rest = Vec::new();
+        while let Some(step) = take(&all) {
             rest.push(step);
         }
         assert_eq!(rest.len(), all.len() - 19, "each comes, and comes once");

@@ -3,6 +3,7 @@
 use crate::change::Counted;
 use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::lanes::Lane;
 use crate::model::{
     AttemptDetail, Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage,
     RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
@@ -177,7 +178,8 @@ pub(crate) fn is_last_tick_open(db: &mut Db, clock: &str) -> Result<bool, SqlErr
 /// What [`summary`] reads.
 macro_rules! summaries {
     () => {
-        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output, retry_of, retried_by FROM runs"
+        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output, retry_of, retried_by, due_ms,
+                deadline_ms, (SELECT held.lane FROM held WHERE held.run = runs.id) FROM runs"
     };
 }
 
@@ -203,6 +205,7 @@ pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDet
         if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
             steps.extend(open_steps(db, queue, id)?);
             steps.extend(waiting_steps(db, id)?);
+            steps.extend(held_step(db, id)?);
             truncated |= steps.len() > RUN_STEPS_MAX;
             steps.truncate(RUN_STEPS_MAX);
             steps.sort_by_key(|step| step.id);
@@ -259,12 +262,13 @@ pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
     let (messages, runs) = (counted(Counted::Messages)?, counted(Counted::Runs)?);
     let (runs_succeeded, runs_failed) = (counted(Counted::Succeeded)?, counted(Counted::Failed)?);
     let runs_cancelled = counted(Counted::Cancelled)?;
-    let (steps_queued, steps_running) = match db {
-        Db::Sqlite(_) => (queue.queued(), queue.running()),
+    let (steps_queued, steps_running, steps_held) = match db {
+        Db::Sqlite(_) => (queue.queued(), queue.running(), queue.held()),
         Db::Postgres(_) => db.query_one(
-            "SELECT count(*) FILTER (WHERE host IS NULL), count(*) FILTER (WHERE host IS NOT NULL) FROM queue",
+            "SELECT count(*) FILTER (WHERE host IS NULL) + (SELECT count(*) FROM held),
+                    count(*) FILTER (WHERE host IS NOT NULL), (SELECT count(*) FROM held) FROM queue",
             values![],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?,
     };
     let steps_waiting = db.query_one("SELECT count(*) FROM later", values![], |row| row.get(0))?;
@@ -276,6 +280,7 @@ pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
         runs_failed,
         runs_cancelled,
         steps_queued,
+        steps_held,
         steps_running,
         steps_waiting,
     })
@@ -294,6 +299,9 @@ fn summary(row: &Row<'_>) -> Result<RunSummary, SqlError> {
         output: row.get(8)?,
         retry_of: row.get(9)?,
         retried_by: row.get(10)?,
+        due_ms: row.get(11)?,
+        deadline_ms: row.get(12)?,
+        held: row.get::<Option<String>>(13)?.map(Lane::holds_by),
     })
 }
 
@@ -388,7 +396,32 @@ fn open_steps(db: &mut Db, queue: &Queue, run: RunId) -> Result<Vec<StepDetail>,
     )
 }
 
-/// Steps that wait for their next attempt.
+/// The first step of a run that waits for the end of others.
+fn held_step(db: &mut Db, run: RunId) -> Result<Option<StepDetail>, SqlError> {
+    db.query_opt(
+        "SELECT step, job, dataclip FROM held WHERE run = $1",
+        values![run],
+        |row| {
+            Ok(StepDetail {
+                id: row.get(0)?,
+                job: row.get(1)?,
+                status: StepState::Held,
+                attempt: 0,
+                exit_code: None,
+                error: None,
+                input: row.get(2)?,
+                output: None,
+                started_ms: None,
+                finished_ms: None,
+                due_ms: None,
+                log: Vec::new(),
+                earlier: Vec::new(),
+            })
+        },
+    )
+}
+
+/// Steps that wait for their time or their next attempt.
 fn waiting_steps(db: &mut Db, run: RunId) -> Result<Vec<StepDetail>, SqlError> {
     db.query(
         "SELECT step, job, attempts, dataclip, due_ms FROM later WHERE run = $1 ORDER BY step LIMIT $2",
@@ -444,7 +477,9 @@ fn step_outcome(step: StepDetail) -> Option<StepOutcome> {
     let status = match step.status {
         StepState::Succeeded => StepStatus::Succeeded,
         StepState::Failed => StepStatus::Failed,
-        StepState::Queued | StepState::Running | StepState::Waiting => return None,
+        StepState::Held | StepState::Queued | StepState::Running | StepState::Waiting => {
+            return None;
+        }
     };
     Some(StepOutcome {
         job: step.job,

@@ -2,13 +2,16 @@
 
 use crate::ids::StepId;
 use crate::sql::{Db, SqlError, values};
+use crate::turn::Priority;
 
 /// What a file tells about its past when it is opened.
 pub(crate) struct Found {
     /// Steps that were claimed and wait again.
     pub(crate) recovered: u64,
-    /// Steps that wait, those included.
-    pub(crate) queued: u64,
+    /// Steps that wait, those included, by their priority.
+    pub(crate) queued: [u64; 3],
+    /// First steps of runs that wait for the end of others.
+    pub(crate) held: u64,
     /// The first number that no step has had.
     pub(crate) next_step: StepId,
 }
@@ -19,15 +22,25 @@ pub(crate) fn resume(db: &mut Db) -> Result<Found, SqlError> {
         "UPDATE queue SET claimed_ms = NULL WHERE claimed_ms IS NOT NULL",
         values![],
     )?;
-    let queued = db.number("SELECT count(*) FROM queue", values![])?;
+    let mut queued = [0; 3];
+    for (priority, steps) in db.query(
+        "SELECT priority, count(*) FROM queue GROUP BY priority",
+        values![],
+        |row| Ok((row.get::<Priority>(0)?, row.get::<u64>(1)?)),
+    )? {
+        queued[priority as usize] = steps;
+    }
+    let held = db.number("SELECT count(*) FROM held", values![])?;
     let last_step = db.number(
         "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(step), 0) FROM later),
+                    (SELECT coalesce(max(step), 0) FROM held),
                     (SELECT coalesce(max(id), 0) FROM steps))",
         values![],
     )?;
     Ok(Found {
         recovered,
-        queued: queued.unsigned_abs(),
+        queued,
+        held: held.unsigned_abs(),
         next_step: StepId(last_step + 1),
     })
 }

@@ -1,6 +1,7 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
 use crate::change::{Change, Failure, Writing, len};
+use crate::ending::Ties;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
 use crate::model::{
@@ -311,10 +312,12 @@ impl Settle {
         run: RunId,
         status: RunStatus,
     ) -> Result<(), SqlError> {
-        writing.db.execute(
-            "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1",
+        let ties = writing.db.query_one(
+            "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1 RETURNING lined, deadline_ms",
             values![run, status, self.settlement.finished_ms],
+            Ties::of,
         )?;
+        writing.untie(run, ties)?;
         if status == RunStatus::Succeeded {
             // Only a clock asks for it, so only its own runs pay for it.
             writing.db.execute(

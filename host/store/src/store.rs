@@ -15,6 +15,7 @@ use crate::claim::Claim;
 use crate::error::StoreError;
 use crate::hosts;
 use crate::ids::{RunId, StepId};
+use crate::lanes::SharedRules;
 use crate::link::Link;
 use crate::lock::DirectoryLock;
 use crate::model::{
@@ -88,6 +89,7 @@ struct Inner {
     stored_max: Arc<AtomicU64>,
     stored: Arc<AtomicU64>,
     alarm: Arc<Notify>,
+    rules: Arc<SharedRules>,
 }
 
 /// What differs between a file and a database that is shared.
@@ -125,7 +127,7 @@ impl Store {
             found.map_err(|error| StoreError::of(file, "put claimed steps back", &error))?;
         let reader = || schema::sqlite::open_reader(file).map(Reader::new);
         let parts = Parts {
-            queue: Arc::new(Queue::of_file(found.queued)),
+            queue: Arc::new(Queue::of_file(found.queued, found.held)),
             numbers: Numbers::Counted(found.next_step),
             channel: None,
             recovered: found.recovered,
@@ -220,6 +222,7 @@ impl Store {
         let stored = Arc::new(AtomicU64::new(stored));
         let stored_max = Arc::new(AtomicU64::new(stored_max));
         let alarm = Arc::new(Notify::new());
+        let rules = Arc::new(SharedRules::default());
         let place = link.place().to_owned();
         let writer = Writer {
             link,
@@ -229,6 +232,7 @@ impl Store {
             stored_max: Arc::clone(&stored_max),
             stored: Arc::clone(&stored),
             alarm: Arc::clone(&alarm),
+            rules: Arc::clone(&rules),
             numbers: parts.numbers,
             began: Began::default(),
             broken: None,
@@ -250,6 +254,7 @@ impl Store {
             stored_max,
             stored,
             alarm,
+            rules,
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -343,8 +348,8 @@ impl Store {
         .await
     }
 
-    /// Takes the oldest waiting steps, at most `max`, and fewer when their inputs exceed 8 MiB together. No step is
-    /// handed out twice, unless the store is opened anew before it is settled.
+    /// Takes waiting steps, at most `max`, and fewer when their inputs exceed 8 MiB together: those of the highest
+    /// priority first and of one priority the oldest; one of ten by its age alone. No step is handed out twice, unless the store is opened anew before it is settled.
     ///
     /// # Errors
     /// Those of the disk; the steps then wait still.
@@ -395,7 +400,7 @@ impl Store {
         self.inner.queue.wait_for_work().await;
     }
 
-    /// Steps waiting to be claimed.
+    /// Steps waiting to be claimed, or for the end of other runs.
     pub fn queued(&self) -> u64 {
         self.inner.queue.queued()
     }
@@ -461,6 +466,10 @@ impl Store {
 
     pub(crate) fn alarm(&self) -> &Notify {
         &self.inner.alarm
+    }
+
+    pub(crate) fn rules(&self) -> &SharedRules {
+        &self.inner.rules
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {

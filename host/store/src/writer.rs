@@ -21,11 +21,13 @@ use crate::change::{Change, Counted, Effects, Failure, Numbers, Room, Writing};
 use crate::error::StoreError;
 use crate::hosts;
 use crate::ids::{RunId, StepId};
+use crate::lanes::SharedRules;
 use crate::link::Link;
 use crate::lock::DirectoryLock;
 use crate::model::{RunStatus, now_ms};
 use crate::queue::Queue;
 use crate::sql::{Db, SqlError, values};
+use crate::turn::RunRule;
 use crate::waiters::Waiters;
 
 /// More changes than this gain nothing from sharing a commit: its sync is already less than 5 µs for each.
@@ -97,6 +99,8 @@ pub(crate) struct Writer {
     /// Told when a step waits for a time.
     pub(crate) alarm: Arc<Notify>,
     pub(crate) numbers: Numbers,
+    /// What holds for the runs of each workflow.
+    pub(crate) rules: Arc<SharedRules>,
     pub(crate) began: Began,
     /// Set when a sync failed: the system may have thrown away what it could not write, and a later sync would not tell.
     pub(crate) broken: Option<StoreError>,
@@ -275,6 +279,7 @@ impl Writer {
             Ok(()) => {
                 self.queue.add(&effects.queued);
                 self.queue.put_back(&effects.woken);
+                self.queue.holds(effects.held);
                 if effects.put_off {
                     self.alarm.notify_one();
                 }
@@ -321,7 +326,10 @@ impl Writer {
             let adds: usize = group.iter().map(|change| change.weight()).sum();
             let stored = room.stored.saturating_add(adds as u64);
             self.stored.store(stored, Ordering::Relaxed);
+            let rules = self.rules.load();
             let mut writing = Writing {
+                rules: &rules,
+                lanes_locked: false,
                 host,
                 queue: &self.queue,
                 queue_max: self.queue_max,
@@ -330,6 +338,9 @@ impl Writer {
                 effects,
                 db,
             };
+            if rules.values().any(RunRule::has_lanes) {
+                writing.lock_lanes()?;
+            }
             for change in group {
                 change.apply(&mut writing)?;
             }

@@ -23,3 +23,9 @@ mod flow;
 mod history;
 #[path = "suite/model.rs"]
 mod model;
+#[path = "suite/turns.rs"]
+mod turns;
+#[path = "suite/turns_histories.rs"]
+mod turns_histories;
+#[path = "suite/turns_model.rs"]
+mod turns_model;

@@ -111,7 +111,14 @@ impl Project {
         }
     }
 
-    /// The top-level keys that the criteria of any trigger compare: all of a message that matching needs to see.
+    /// The top-level key of a message that its runs of a workflow are ordered by, if they are.
+    pub fn ordering_field(&self, workflow: &str) -> Option<&str> {
+        let field = self.settings.turns_of(workflow)?.ordering_key.as_ref()?;
+        Some(field.top())
+    }
+
+    /// The top-level keys that the criteria of any trigger compare, and by which runs are ordered: all of a message that
+    /// matching needs to see.
     pub fn criteria_keys(&self) -> BTreeSet<&str> {
         self.triggers()
             .filter_map(|(_, trigger)| match &trigger.kind {
@@ -121,6 +128,11 @@ impl Project {
                 }
             })
             .flat_map(|criteria| criteria.keys().map(String::as_str))
+            .chain(
+                self.workflows
+                    .iter()
+                    .filter_map(|workflow| self.ordering_field(&workflow.id)),
+            )
             .collect()
     }
 

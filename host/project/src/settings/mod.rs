@@ -5,6 +5,7 @@ mod oauth;
 mod read;
 mod retry;
 mod triggers;
+mod turns;
 mod workflows;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub(crate) use read::read;
 pub use retry::{Retry, RetryOn};
 pub(crate) use triggers::settle as settle_triggers;
 pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
+pub use turns::{DELAY_MAX, Priority, Turns};
 pub use workflows::WorkflowSettings;
 pub(crate) use workflows::refuse_unknown as refuse_unknown_workflows;
 

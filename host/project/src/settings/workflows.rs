@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Retry, SETTINGS_FILE, Settings};
+use super::{Retry, SETTINGS_FILE, Settings, Turns, turns};
 use crate::inputs::Inputs;
 use crate::model::Workflow;
 use crate::reading::Reading;
@@ -12,10 +12,12 @@ use crate::suggest::did_you_mean;
 use crate::tree::Node;
 
 /// `[workflows.ID]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkflowSettings {
     /// In place of `[retry]`.
     pub retry: Option<Retry>,
+    /// When its runs have their turn.
+    pub turns: Turns,
     pub(crate) at: Place,
 }
 
@@ -24,6 +26,11 @@ impl Settings {
     pub fn retry_of(&self, workflow: &str) -> Option<Retry> {
         let own = self.workflows.get(workflow).and_then(|own| own.retry);
         own.or(self.retry)
+    }
+
+    /// When the runs of a workflow have their turn, if the file says.
+    pub fn turns_of(&self, workflow: &str) -> Option<&Turns> {
+        Some(&self.workflows.get(workflow)?.turns)
     }
 }
 
@@ -34,12 +41,16 @@ impl Reading<'_> {
             let place = format!("[workflows.{}]", name.text);
             let mut settings = WorkflowSettings {
                 retry: None,
+                turns: Turns::default(),
                 at: name.at,
             };
             for (key, value) in self.map(value, &place).unwrap_or_default() {
                 match key.text.as_str() {
                     "retry" => settings.retry = Some(self.retry(key, value, "`retry`")),
-                    _ => self.unknown(key, &place, &["retry"]),
+                    name if turns::KEYS.contains(&name) => {
+                        self.turn(&mut settings.turns, key, value);
+                    }
+                    _ => self.unknown(key, &place, &[&["retry"], turns::KEYS].concat()),
                 }
             }
             workflows.insert(name.text.clone(), settings);

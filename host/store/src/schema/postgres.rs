@@ -9,7 +9,8 @@ use crate::sql::{Db, SqlError, values};
 ///
 /// Rows of `queue` come and go; the settings keep its table and index from growing under that. Bodies are stored as
 /// they are compressed by the server. `COLLATE "C"`: keys of collections are in the order of their bytes, as in a file.
-const MIGRATIONS: &[&str] = &[r#"
+const MIGRATIONS: &[&str] = &[
+    r#"
     CREATE TABLE messages (
         id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         received_ms BIGINT NOT NULL,
@@ -144,7 +145,37 @@ const MIGRATIONS: &[&str] = &[r#"
         name TEXT NOT NULL,
         alive_until TIMESTAMPTZ NOT NULL
     );
-"#];
+"#,
+    r#"
+    ALTER TABLE queue ADD COLUMN priority BIGINT NOT NULL DEFAULT 1;
+    DROP INDEX queue_waiting;
+    CREATE INDEX queue_waiting ON queue (priority, step) WHERE host IS NULL;
+    ALTER TABLE runs ADD COLUMN priority BIGINT NOT NULL DEFAULT 1;
+    ALTER TABLE runs ADD COLUMN due_ms BIGINT;
+    ALTER TABLE runs ADD COLUMN deadline_ms BIGINT;
+    ALTER TABLE runs ADD COLUMN lane TEXT;
+    ALTER TABLE runs ADD COLUMN key_lane TEXT;
+    ALTER TABLE runs ADD COLUMN lined BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE lanes (
+        lane TEXT PRIMARY KEY,
+        keyed BIGINT NOT NULL,
+        open BIGINT NOT NULL,
+        held BIGINT NOT NULL
+    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+    CREATE TABLE held (
+        place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        step BIGINT NOT NULL,
+        run BIGINT NOT NULL UNIQUE,
+        lane TEXT NOT NULL,
+        job TEXT NOT NULL,
+        message BIGINT,
+        dataclip BIGINT
+    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+    CREATE INDEX held_by_lane ON held (lane, place);
+    CREATE TABLE deadlines (run BIGINT PRIMARY KEY, deadline_ms BIGINT NOT NULL);
+    CREATE INDEX deadlines_by_time ON deadlines (deadline_ms);
+"#,
+];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.
 pub(crate) fn prepare(link: &mut Link, server: &Server) -> Result<(), StoreError> {

@@ -153,6 +153,34 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX keys_by_age ON keys (received_ms);
     ALTER TABLE runs ADD COLUMN retry_of INTEGER;
     ALTER TABLE runs ADD COLUMN retried_by INTEGER;
+", "
+    ALTER TABLE queue ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+    CREATE INDEX queue_of_others ON queue (priority, step) WHERE priority <> 1;
+    ALTER TABLE runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE runs ADD COLUMN due_ms INTEGER;
+    ALTER TABLE runs ADD COLUMN deadline_ms INTEGER;
+    ALTER TABLE runs ADD COLUMN lane TEXT;
+    ALTER TABLE runs ADD COLUMN key_lane TEXT;
+    ALTER TABLE runs ADD COLUMN lined INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE lanes (
+        lane TEXT PRIMARY KEY,
+        keyed INTEGER NOT NULL,
+        open INTEGER NOT NULL,
+        held INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE held (
+        place INTEGER PRIMARY KEY,
+        step INTEGER NOT NULL,
+        run INTEGER NOT NULL UNIQUE,
+        lane TEXT NOT NULL,
+        job TEXT NOT NULL,
+        message INTEGER,
+        dataclip INTEGER
+    ) STRICT;
+    CREATE INDEX held_by_lane ON held (lane, place);
+    CREATE INDEX IF NOT EXISTS later_by_run ON later (run);
+    CREATE TABLE deadlines (run INTEGER PRIMARY KEY, deadline_ms INTEGER NOT NULL) STRICT;
+    CREATE INDEX deadlines_by_time ON deadlines (deadline_ms);
 "];
 
 /// Opens the connection that writes, durable and up to date.
@@ -281,6 +309,10 @@ mod tests {
                  VALUES (1, 0, 'inbox', 'application/json', x'7b7d')",
             )
             .expect("a message");
+            if version >= 4 {
+                old.execute_batch("UPDATE counted SET times = 1 WHERE what = 0")
+                    .expect("its count");
+            }
             drop(old);
             let mut new = open_writer(&file).expect("it opens");
             let found: (i64, i64, i64) = new

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use fonio_store::{
     FirstStep, NewMessage, NewRun, Next, RunId, Settlement, StepInput, StepStatus, Store,
-    StoreError, StoreOptions,
+    StoreError, StoreOptions, Turn,
 };
 use fonio_test_postgres::Database;
 use tempfile::TempDir;
@@ -100,6 +101,12 @@ pub fn after_a_crash(place: &Place) -> (Place, Store) {
     (after, store)
 }
 
+/// Now, in milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("after 1970").as_millis() as i64
+}
+
 pub fn message(body: &str) -> NewMessage {
     NewMessage {
         source: "inbox".into(),
@@ -129,6 +136,7 @@ pub fn run_of(jobs: &[&str]) -> NewRun {
         workflow: "flow".to_owned(),
         trigger: "trigger".to_owned(),
         first: jobs.iter().map(first).collect(),
+        turn: Turn::default(),
     }
 }
 

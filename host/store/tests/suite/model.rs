@@ -229,6 +229,7 @@ impl Model {
             steps_queued: self.waiting.len() as u64,
             steps_running: self.claimed.len() as u64,
             steps_waiting: self.later.len() as u64,
+            steps_held: 0,
         }
     }
 
