@@ -135,6 +135,7 @@ mod tests {
         let claimed = ClaimedStep {
             step: StepId(1),
             run: RunId(1),
+            run_created_ms: 0,
             job: "job".to_owned(),
             attempt: 1,
             input: StepInput::Nothing,

@@ -17,6 +17,7 @@ use crate::cli::paint;
 use crate::collections::StoredCollections;
 use crate::flights::Flights;
 use crate::live::Live;
+use crate::outage::Outages;
 use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
 use crate::tenants::{Means, Ration};
@@ -62,6 +63,8 @@ pub struct Host {
     pub flights: Flights,
     /// Figures for `/metrics`.
     pub figures: Figures,
+    /// Systems that are out.
+    pub outages: Outages,
     /// Where what steps do is written down before they do it; set before the first one runs.
     pub access: OnceLock<Access>,
     stop: watch::Sender<bool>,
@@ -164,6 +167,7 @@ impl Host {
             waiting: Semaphore::new(WAITING_MAX),
             flights: Flights::default(),
             figures: Figures::default(),
+            outages: Outages::default(),
             access: OnceLock::new(),
             stop: watch::Sender::new(false),
         }

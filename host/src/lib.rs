@@ -7,11 +7,12 @@
 //! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
 //! - [`granted`]: from a changed project to the audit log.
 //! - [`tenants`]: several projects on one host, and what each may use.
-//! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`]: from a clock to a stored run.
+//! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`] and `clock`: from a clock to a stored run.
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`turns`]: which runs go first, and which one after another; `deadline`: until when; `steady`: by which clock.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
+//! - [`outage`]: steps that wait for a system that is out; `marks`: by what a system knows a request again.
 //! - [`oidc`]: signing in by another service.
 //! - [`oauth`]: access tokens that the host gets for credentials; [`ledger`]: what is written down of a step before it
 //!   starts.
@@ -27,6 +28,7 @@ pub mod author;
 pub mod authored;
 mod bring;
 pub mod cli;
+mod clock;
 pub mod collections;
 mod deadline;
 pub mod fields;
@@ -38,8 +40,10 @@ pub mod host;
 pub mod import;
 pub mod ledger;
 pub mod live;
+mod marks;
 pub mod oauth;
 pub mod oidc;
+pub mod outage;
 pub mod rarely;
 pub mod receiver;
 pub mod reload;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fonio_sandbox::{FailureKind, Level, StepFailure};
+use fonio_sandbox::{FailureKind, Level, Requests, StepFailure};
 use fonio_store::{
     ClaimedStep, LogLevel, LogLine, Next, RunId, Settlement, StepInput, StepStatus, StoreError,
 };
@@ -18,6 +18,8 @@ use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
 use crate::ledger::AuditLog;
 use crate::live::Live;
+use crate::marks::marks;
+use crate::outage::{self, Admission};
 use crate::state::Input;
 use crate::tenants::{Lanes, Place, Share};
 
@@ -124,6 +126,9 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         tracing::error!(step = %claimed.step, "a step was claimed before there was a project");
         return;
     };
+    let Admission::Run(pass) = outage::admit(host, &live, &claimed).await else {
+        return;
+    };
     let (body, request);
     let input = match &claimed.input {
         StepInput::Message {
@@ -150,6 +155,10 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         given: None,
         time_left: time.left(),
         ledger: AuditLog::of_step(host, &live, &claimed),
+        requests: Requests {
+            marks: marks(&live, &claimed),
+            reached: pass.reached.clone(),
+        },
         listener: None,
     };
     let ended = flow::run(&host.sandbox, &live, step).await;
@@ -161,8 +170,15 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             .guest_cpu_us
             .fetch_add(cpu_us, Ordering::Relaxed);
     }
-    let again = again(&live, &claimed, &ended);
+    let blocked = pass.ended(&claimed, &ended);
+    let again = again(&live, &claimed, &ended).filter(|_| blocked.is_none());
     let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
+    if let Some(blocked) = blocked {
+        match blocked.park(host, claimed.step, settlement).await {
+            Some(given_up) => settlement = given_up,
+            None => return,
+        }
+    }
     count(host, &settlement);
     if let Some(again) = again {
         settlement = put_off(settlement, &again);
@@ -200,12 +216,17 @@ struct AnotherAttempt {
 
 /// Whether the project has the step tried again.
 fn again(live: &Live, claimed: &ClaimedStep, ended: &Ended) -> Option<AnotherAttempt> {
-    let retry = live.project.settings.retry_of(&claimed.workflow)?;
+    let job = flow::id_of(&claimed.workflow, &claimed.job);
+    let retry = live.project.settings.retry_of(&claimed.workflow, job)?;
     let failure = ended
         .failure
         .as_ref()
         .filter(|_| ended.job_failure.is_none())?;
     let wait = flow::retry::wait(&retry, failure, claimed.attempt, spread(claimed))?;
+    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    let at_ms = now_ms().saturating_add(wait_ms);
+    let allowed = retry.allows(claimed.run_created_ms, at_ms);
+    let wait = allowed.then_some(wait)?;
     Some(AnotherAttempt {
         wait,
         number: claimed.attempt + 1,

@@ -147,6 +147,30 @@ fn a_workflow_has_retries_of_its_own_and_after_any_error_if_it_says_so() {
 }
 
 #[test]
+fn a_job_has_retries_of_its_own_in_place_of_its_workflows() {
+    let far_side = reluctant(503, 2);
+    let own =
+        format!("{RETRY}[workflows.w.jobs.send]\nretry = {{ attempts = 2, backoff = \"10ms\" }}\n");
+    let host = Host::serving(project(&far_side, &own));
+    assert_eq!(jobs(&send(&host)), ["send", "regret"]);
+    assert_eq!(far_side.received().len(), 2);
+    let own = "[workflows.w.jobs.sent]\nretry = { attempts = 2 }\n";
+    let project = project(&far_side, own);
+    let ended = fonio_tests::Program::new(["check", "."]).run(project.dir());
+    let said = "the workflow `w` has no job `sent`";
+    ended.expect_code(1).expect_said(said);
+}
+
+#[test]
+fn no_attempt_begins_when_the_run_is_older_than_it_may_be() {
+    let far_side = reluctant(503, 9);
+    let own = format!("{RETRY}give_up = \"1ms\"\n");
+    let host = Host::serving(project(&far_side, &own));
+    assert_eq!(jobs(&send(&host)), ["send", "regret"]);
+    assert_eq!(far_side.received().len(), 1);
+}
+
+#[test]
 fn a_step_that_waits_for_its_next_attempt_outlives_the_host() {
     let far_side = reluctant(503, 1);
     let host = Host::serving(project(&far_side, "[retry]\nbackoff = \"3s\"\n"));

@@ -75,9 +75,10 @@ pub use oidc::{ClientSecret, OidcClaim, OidcSettings, is_exposed, load_oidc};
 pub use operations::COMMON_OPERATIONS;
 pub use problem::{Problem, Severity, excerpt, in_a_line, printable, steers};
 pub use quota::{QUOTAS, Quota, QuotaInfo};
-pub use schedule::{Schedule, ScheduleError};
+pub use schedule::{Schedule, ScheduleError, TimeZone};
 pub use settings::{
-    AdaptorSettings, ClientAuth, CredentialSettings, CredentialSource, DELAY_MAX, Door, INBOX,
+    AdaptorSettings, ArrivalSettings, CatchUp, CircuitBreaker, ClientAuth, ClockSettings,
+    CredentialSettings, CredentialSource, DELAY_MAX, Door, INBOX, IdempotencyHeader, JobSettings,
     Keep, OAuthGrant, OAuthSettings, OpenIn, OpenInError, Priority, Proof, Retention, Retry,
     RetryOn, SETTINGS_FILE, Settings, SignatureHash, TriggerAuth, TriggerSettings, Turns,
     WorkflowSettings, is_oauth_field, oauth_field,

@@ -13,8 +13,8 @@ use crate::adaptor::{Adaptor, Code, trap_reason};
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobError, Operation};
 use crate::capabilities::collections::{Collections, StepCollections};
-use crate::capabilities::http::Egress;
 use crate::capabilities::http::step::{Refusals, StepOutside};
+use crate::capabilities::http::{Egress, Requests};
 use crate::capabilities::log::{Listener, LogLine, StepLog};
 use crate::expression::{AdaptorSlot, DENIED, LIMIT, RuntimeImports};
 use crate::guest::store;
@@ -39,6 +39,8 @@ pub struct StepRequest {
     pub variables: Vec<(String, String)>,
     /// What it may use up.
     pub limits: Limits,
+    /// What is added to its requests, and kept of them.
+    pub requests: Requests,
     /// Who reads its lines as they are written; they are in the outcome in any case.
     pub listener: Option<Arc<dyn Listener>>,
 }
@@ -199,12 +201,14 @@ impl Sandbox {
             seals,
             collections,
             variables,
+            requests,
             ..
         } = request;
         let outside = StepOutside {
             egress,
             seals,
             variables: variables.into(),
+            requests,
         };
         let collections = StepCollections {
             keeper: collections,

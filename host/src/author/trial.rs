@@ -70,6 +70,7 @@ pub async fn try_case(
             seals,
             collections: Some(Arc::new(PassingCollections::default())),
             limits,
+            requests: Default::default(),
             listener: None,
         })
         .await;

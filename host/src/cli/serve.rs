@@ -390,7 +390,12 @@ fn announce_triggers(project: &Project, url: &str) {
         }
         TriggerKind::Cron { schedule, .. } => Some((
             "clock",
-            format!("{} (UTC) starts {}", schedule.text(), workflow.id),
+            format!(
+                "{} ({}) starts {}",
+                schedule.text(),
+                schedule.zone().name(),
+                workflow.id
+            ),
         )),
         TriggerKind::Message { .. } | TriggerKind::Kafka { .. } => None,
     });

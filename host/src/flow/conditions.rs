@@ -91,6 +91,7 @@ impl Conditions {
             seals: Seals::default(),
             collections: None,
             limits,
+            requests: Default::default(),
             listener: None,
         };
         match sandbox.run(request).await.result {

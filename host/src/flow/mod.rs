@@ -12,7 +12,9 @@ use std::time::Duration;
 use fonio_project::{
     AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
 };
-use fonio_sandbox::{FailureKind, Listener, LogLine, Sandbox, StepFailure, StepRequest, Usage};
+use fonio_sandbox::{
+    FailureKind, Listener, LogLine, Requests, Sandbox, StepFailure, StepRequest, Usage,
+};
 use fonio_store::{FirstStep, NewRun, Turn};
 use serde_json::{Map, Value};
 
@@ -66,6 +68,8 @@ pub struct Step<'s> {
     pub time_left: Option<Duration>,
     /// Who writes down that it is shown a secret.
     pub ledger: Option<Arc<dyn Ledger>>,
+    /// What is added to the requests of its job, and kept of them.
+    pub requests: Requests,
     /// Who reads what its job writes, while it does.
     pub listener: Option<Arc<dyn Listener>>,
 }
@@ -252,6 +256,7 @@ async fn execute(
             )),
             variables: live.project.variables_for(job).to_vec(),
             limits,
+            requests: step.requests.clone(),
             listener: step.listener.clone(),
         })
         .await;

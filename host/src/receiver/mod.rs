@@ -15,7 +15,7 @@ mod xml_shape;
 use std::collections::BTreeSet;
 
 use fonio_project::{EndpointStyle, INBOX};
-use fonio_store::{NewMessage, NewRun, RunId, RunOutcome, StoreError};
+use fonio_store::{MessageKey, NewMessage, NewRun, RunId, RunOutcome, StoreError};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::{Bytes, Incoming};
 use serde::Serialize;
@@ -86,6 +86,8 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
         .collect();
     let names: Vec<String> = matched.iter().flat_map(names_of_first).collect();
     let first: Vec<usize> = matched.iter().map(|run| run.first.len()).collect();
+    let arrival = live.project.settings.inbox_arrival();
+    let key = repetition::known_by(key, arrival, &parsed.data);
     let message = message("inbox", parsed, None, key);
     let accepted = host
         .store
@@ -114,7 +116,7 @@ fn message(
     source: &str,
     parsed: Parsed,
     request: Option<Vec<u8>>,
-    key: Option<String>,
+    key: Option<MessageKey>,
 ) -> NewMessage {
     NewMessage {
         source: source.to_owned(),

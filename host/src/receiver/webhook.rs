@@ -87,12 +87,14 @@ pub async fn receive(
     };
     let bytes = intake::read(&host.intake, incoming).await?;
     knock.judge(&parts.headers, &bytes)?;
-    let keys = live
-        .project
-        .ordering_field(&workflow.id)
+    let arrival = live.project.webhook_arrival(workflow, trigger);
+    let ordered = live.project.ordering_field(&workflow.id);
+    let keys = repetition::seen(arrival)
         .into_iter()
+        .chain(ordered)
         .collect();
     let parsed = parse(&parts.headers, bytes, &keys).await?;
+    let key = repetition::known_by(key, arrival, &parsed.data);
     let run = NewRun {
         turn: turn(&live.project, &workflow.id, &parsed.data, due),
         ..new_run(workflow, trigger)

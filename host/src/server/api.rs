@@ -5,7 +5,8 @@ use fonio_store::{DataclipId, MessageFilter, MessageId, RunFilter, RunId, StoreE
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::{Reply, outages};
+use crate::clock::next_tick;
 use crate::flow::id_of;
 use crate::host::Host;
 use crate::receiver::webhook_path;
@@ -19,7 +20,7 @@ const ROWS_MAX: usize = 500;
 pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
     let parts: Vec<&str> = path.trim_start_matches("/api/v1/").split('/').collect();
     let answer = match parts.as_slice() {
-        ["project"] => return Reply::json(StatusCode::OK, &project(host)),
+        ["project"] => project_now(host).await,
         ["messages"] => messages(host, query).await,
         ["runs"] => runs(host, query).await,
         ["runs", id] => run(host, id).await,
@@ -36,6 +37,12 @@ pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
 
 fn not_found(why: &str) -> Reply {
     Reply::problem(StatusCode::NOT_FOUND, why)
+}
+
+async fn project_now(host: &Host) -> Result<Reply, StoreError> {
+    let mut shown = project(host);
+    shown["breakers"] = outages::shown(host).await?.into();
+    Ok(Reply::json(StatusCode::OK, &shown))
 }
 
 fn project(host: &Host) -> Value {
@@ -70,7 +77,9 @@ fn project(host: &Host) -> Value {
             TriggerKind::Cron { schedule, .. } => {
                 shown["type"] = "cron".into();
                 shown["cron"] = schedule.text().into();
-                shown["next_ms"] = json!(schedule.next_after(now).filter(|_| trigger.enabled));
+                shown["time_zone"] = schedule.zone().name().into();
+                let next_ms = next_tick(&live.project, workflow, trigger, now);
+                shown["next_ms"] = json!(next_ms.filter(|_| trigger.enabled));
             }
             TriggerKind::Webhook(_) => {
                 shown["type"] = "webhook".into();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fonio_store::Counts;
 use http::StatusCode;
 
-use super::Reply;
+use super::{Reply, outages};
 use crate::host::Host;
 
 /// One project as it is now.
@@ -140,6 +140,11 @@ const METRICS: &[Metric] = &[
     },
 ];
 
+/// A tenant's name has nothing in it that would have to be escaped.
+fn tenant_label(tenant: &str) -> String {
+    format!("tenant=\"{tenant}\"")
+}
+
 /// The figures of these projects, each with its tenant's name where there are several.
 pub async fn show(hosts: &[(Option<&str>, &Host)]) -> Reply {
     let mut samples = Vec::new();
@@ -150,8 +155,9 @@ pub async fn show(hosts: &[(Option<&str>, &Host)]) -> Reply {
                 return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
             }
         };
-        // A tenant's name has nothing in it that would have to be escaped.
-        let label = tenant.map_or_else(String::new, |tenant| format!("{{tenant=\"{tenant}\"}}"));
+        let label = tenant.map_or_else(String::new, |tenant| {
+            format!("{{{}}}", tenant_label(tenant))
+        });
         samples.push(Sample {
             label,
             host,
@@ -171,6 +177,13 @@ pub async fn show(hosts: &[(Option<&str>, &Host)]) -> Reply {
         for sample in &samples {
             let _ = writeln!(text, "{name}{} {}", sample.label, read(sample));
         }
+    }
+    let projects: Vec<(String, &Host)> = hosts
+        .iter()
+        .map(|(tenant, host)| (tenant.map_or_else(String::new, tenant_label), *host))
+        .collect();
+    if let Err(error) = outages::metrics(&mut text, &projects).await {
+        return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string());
     }
     Reply::text("text/plain; version=0.0.4; charset=utf-8", text)
 }

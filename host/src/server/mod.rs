@@ -11,6 +11,7 @@ mod decide;
 pub mod doors;
 mod metrics;
 mod oidc;
+mod outages;
 mod page;
 pub mod peer;
 mod protect;

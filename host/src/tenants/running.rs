@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{Lanes, Places, Share};
 use crate::host::Host;
 use crate::workbench::Turns;
-use crate::{alarm, granted, reload, repeater, runner};
+use crate::{alarm, granted, outage, reload, repeater, runner};
 
 /// How long what runs of a tenant that is gone may take to end before anybody is told that it is waited for.
 const SOON: Duration = Duration::from_secs(1);
@@ -53,6 +53,7 @@ impl Running {
             tokio::spawn(runner::run(Arc::clone(&host), share, means.lanes.clone())),
             tokio::spawn(repeater::run(Arc::clone(&host))),
             tokio::spawn(alarm::run(Arc::clone(&host))),
+            tokio::spawn(outage::run(Arc::clone(&host))),
             tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone())),
         ];
         Running { host, hint, tasks }

@@ -3,7 +3,7 @@
 use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::MessageId;
-use crate::model::{Accepted, KEY_KEPT_MS, NewMessage, NewRun};
+use crate::model::{Accepted, NewMessage, NewRun};
 use crate::sql::{SqlError, values};
 
 /// A message to store and the runs it starts.
@@ -22,7 +22,7 @@ impl Change for Accept {
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Accepted, Failure> {
         if let Some(key) = &self.message.key
-            && let Some(first) = self.first_of(writing, key)?
+            && let Some(first) = key.first(writing, &self.message, self.received_ms)?
         {
             return Ok(first);
         }
@@ -50,7 +50,7 @@ impl Change for Accept {
             |row| row.get(0),
         )?;
         if let Some(key) = &self.message.key
-            && let Some(first) = self.remember(writing, key, message)?
+            && let Some(first) = key.remember(writing, &self.message, message, self.received_ms)?
         {
             return Ok(first);
         }
@@ -65,63 +65,5 @@ impl Change for Accept {
             runs,
             repeated: false,
         })
-    }
-}
-
-impl Accept {
-    /// What became of the first message of this key, if there was one.
-    fn first_of(&self, writing: &mut Writing<'_>, key: &str) -> Result<Option<Accepted>, Failure> {
-        let source = &self.message.source;
-        let first = writing.db.query_opt(
-            "SELECT m.id, m.body FROM keys k JOIN messages m ON m.id = k.message
-             WHERE k.source = $1 AND k.key = $2 AND k.received_ms > $3",
-            values![source, key, self.received_ms - KEY_KEPT_MS],
-            |row| Ok((row.get::<MessageId>(0)?, row.get::<Vec<u8>>(1)?)),
-        )?;
-        let Some((message, body)) = first else {
-            return Ok(None);
-        };
-        if body != self.message.body {
-            let key = key.to_owned();
-            return Err(Failure::Refused(StoreError::KeyTaken { key }));
-        }
-        let runs = writing.db.query(
-            "SELECT id FROM runs WHERE message = $1 AND retry_of IS NULL ORDER BY id",
-            values![message],
-            |row| row.get(0),
-        )?;
-        Ok(Some(Accepted {
-            message,
-            runs,
-            repeated: true,
-        }))
-    }
-
-    /// Remembers the key. Another host may have stored a message of it between the look and now: then that is the first,
-    /// and this one is taken back.
-    fn remember(
-        &self,
-        writing: &mut Writing<'_>,
-        key: &str,
-        message: MessageId,
-    ) -> Result<Option<Accepted>, Failure> {
-        writing.db.execute(
-            "DELETE FROM keys WHERE received_ms <= $1",
-            values![self.received_ms - KEY_KEPT_MS],
-        )?;
-        let fresh = writing.db.execute(
-            "INSERT INTO keys (source, key, message, received_ms) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (source, key) DO NOTHING",
-            values![&self.message.source, key, message, self.received_ms],
-        )?;
-        if fresh > 0 {
-            return Ok(None);
-        }
-        writing
-            .db
-            .execute("DELETE FROM messages WHERE id = $1", values![message])?;
-        let first = self.first_of(writing, key)?;
-        // If it is gone again already, all this is done once more.
-        first.map(Some).ok_or(Failure::Sql(SqlError::NoRow))
     }
 }

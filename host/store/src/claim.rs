@@ -248,7 +248,7 @@ macro_rules! claimed_steps {
         concat!(
             "SELECT ",
             queue_columns!(),
-            ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body, t.deadline_ms
+            ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body, t.deadline_ms, r.created_ms
              FROM queue
              JOIN runs r ON r.id = queue.run
              LEFT JOIN deadlines t ON t.run = r.id
@@ -327,6 +327,7 @@ fn claimed(row: &Row<'_>) -> Result<ClaimedStep, SqlError> {
         trigger: row.get(AFTER_QUEUE_COLUMNS + 1)?,
         run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
         deadline_in_ms: row.get(AFTER_QUEUE_COLUMNS + 6)?,
+        run_created_ms: row.get(AFTER_QUEUE_COLUMNS + 7)?,
         job: queued.job,
     })
 }

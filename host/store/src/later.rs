@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::ids::{RunId, StepId};
 use crate::lanes::Lanes;
 use crate::model::now_ms;
+use crate::queued::QueuedStep;
 use crate::sql::{Db, Row, SqlError, values};
 use crate::store::Store;
 
@@ -32,6 +33,15 @@ impl Store {
     /// Those of the disk.
     pub async fn wake_due(&self, now_ms: i64) -> Result<u64, StoreError> {
         self.change(WakeDue { now_ms }).await
+    }
+
+    /// Puts at most 1,000 of the steps into the queue whose last attempt ended after `at_ms`, and tells how many they were.
+    /// If that is later than now, the clock was set back since, and what they wait for may be hours away.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn wake_tried_after(&self, at_ms: i64) -> Result<u64, StoreError> {
+        self.change(WakeTriedAfter { at_ms }).await
     }
 
     /// Resolves when a step has begun to wait for its next attempt, or one of a new run for a time, or a run with a deadline
@@ -69,22 +79,84 @@ impl Change for WakeDue {
         // Of hosts that look at the same moment each takes what the others have not.
         let due = match writing.db {
             Db::Sqlite(_) => {
-                "SELECT l.step, l.run, r.lined, r.key_lane, r.lane FROM later l JOIN runs r ON r.id = l.run
-                 WHERE l.due_ms <= $1 ORDER BY l.due_ms, l.step LIMIT $2"
+                "SELECT step FROM later WHERE due_ms <= $1 ORDER BY due_ms, step LIMIT $2"
             }
             Db::Postgres(_) => {
-                "SELECT l.step, l.run, r.lined, r.key_lane, r.lane FROM later l JOIN runs r ON r.id = l.run
-                 WHERE l.due_ms <= $1 ORDER BY l.due_ms, l.step LIMIT $2 FOR UPDATE OF l SKIP LOCKED"
+                "SELECT step FROM later WHERE due_ms <= $1 ORDER BY due_ms, step LIMIT $2 FOR UPDATE SKIP LOCKED"
             }
         };
-        let due: Vec<Due> = writing
+        let steps: Vec<StepId> = writing
             .db
-            .query(due, values![self.now_ms, WOKEN_MAX], Due::of)?;
-        for due in &due {
-            due.wake(writing)?;
-        }
-        Ok(due.len() as u64)
+            .query(due, values![self.now_ms, WOKEN_MAX], |row| row.get(0))?;
+        Ok(wake(writing, steps)?)
     }
+}
+
+struct WakeTriedAfter {
+    at_ms: i64,
+}
+
+impl Change for WakeTriedAfter {
+    type Answer = u64;
+
+    fn weight(&self) -> usize {
+        0
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<u64, Failure> {
+        let tried = match writing.db {
+            Db::Sqlite(_) => {
+                "SELECT l.step FROM later l JOIN attempts a ON a.step = l.step AND a.attempt = l.attempts
+                 WHERE a.finished_ms > $1 ORDER BY l.due_ms LIMIT $2"
+            }
+            Db::Postgres(_) => {
+                "SELECT l.step FROM later l JOIN attempts a ON a.step = l.step AND a.attempt = l.attempts
+                 WHERE a.finished_ms > $1 ORDER BY l.due_ms LIMIT $2 FOR UPDATE OF l SKIP LOCKED"
+            }
+        };
+        let steps = writing
+            .db
+            .query(tried, values![self.at_ms, WOKEN_MAX], |row| row.get(0))?;
+        Ok(wake(writing, steps)?)
+    }
+}
+
+/// Has a step that was in the queue wait until `due_ms`; `attempts` is how many have been made.
+pub(crate) fn put_off(
+    writing: &mut Writing<'_>,
+    queued: &QueuedStep,
+    attempts: u32,
+    due_ms: i64,
+) -> Result<(), SqlError> {
+    let (message, dataclip) = queued.input.columns();
+    writing.db.execute(
+        "INSERT INTO later (step, run, job, message, dataclip, attempts, due_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        values![
+            queued.step,
+            queued.run,
+            &queued.job,
+            message,
+            dataclip,
+            attempts,
+            due_ms
+        ],
+    )?;
+    writing.effects.settled.push(queued.step);
+    writing.effects.put_off = true;
+    Ok(())
+}
+
+/// Lets these steps, which wait for a time, go on; how many they are.
+pub(crate) fn wake(writing: &mut Writing<'_>, steps: Vec<StepId>) -> Result<u64, SqlError> {
+    for step in &steps {
+        let due = writing.db.query_one(
+            "SELECT l.step, l.run, r.lined, r.key_lane, r.lane FROM later l JOIN runs r ON r.id = l.run WHERE l.step = $1",
+            values![*step],
+            Due::of,
+        )?;
+        due.wake(writing)?;
+    }
+    Ok(steps.len() as u64)
 }
 
 /// A step whose time has come.

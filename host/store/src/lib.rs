@@ -36,12 +36,14 @@ mod error;
 mod full_disk;
 mod hosts;
 mod ids;
+mod key;
 mod lanes;
 mod later;
 mod link;
 mod lock;
 mod model;
 mod pages;
+mod parked;
 mod pulse;
 mod queue;
 mod queued;
@@ -65,6 +67,7 @@ pub use deadline::Overdue;
 pub use ending::RunFailure;
 pub use error::StoreError;
 pub use ids::{DataclipId, MessageId, RunId, StepId};
+pub use key::{MessageKey, OtherBody};
 pub use lock::{DirectoryLock, make_folder};
 pub use model::{
     Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, KEY_KEPT_MS,
@@ -73,5 +76,6 @@ pub use model::{
     RunSummary, STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome,
     StepState, StepStatus, StoredMessage, leaf_names,
 };
+pub use parked::{PARKED_MAX, Parked, ParkedAttempt, Parking};
 pub use store::{Store, StoreOptions};
 pub use turn::{HeldBy, Priority, RunRule, RunRules, Turn};

@@ -7,6 +7,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::key::MessageKey;
 use crate::sql::{FromColumn, Row, SqlError, Value};
 use crate::turn::{HeldBy, Turn};
 
@@ -23,12 +24,11 @@ pub struct NewMessage {
     pub raw: Option<Vec<u8>>,
     /// How it was sent, as JSON, where the first steps see that too: method, path, headers, query.
     pub request: Option<Vec<u8>>,
-    /// By which its sender knows it again: of those that arrive at one place with the same within [`KEY_KEPT_MS`], the first
-    /// counts.
-    pub key: Option<String>,
+    /// By what it is known again, if it is.
+    pub key: Option<MessageKey>,
 }
 
-/// How long a key is remembered: a day, in milliseconds. A sender that could not send for longer has another chance of
+/// How long a key is remembered unless a project says otherwise: a day, in milliseconds. A sender that could not send for longer has another chance of
 /// being taken for new; one that sends for ever does not fill the disk.
 pub const KEY_KEPT_MS: i64 = 24 * 3600 * 1000;
 
@@ -138,6 +138,8 @@ pub struct ClaimedStep {
     pub workflow: String,
     /// The trigger that started the run.
     pub trigger: String,
+    /// When the run was begun: with it, the numbers of the run and the step are of no other, whatever backup is restored.
+    pub run_created_ms: i64,
     /// How long the steps of the run that have ended took together, in milliseconds. Not what passed while the host was
     /// down, or while they waited.
     pub run_used_ms: i64,
@@ -386,8 +388,10 @@ pub struct StepDetail {
     pub started_ms: Option<i64>,
     /// When the job ended.
     pub finished_ms: Option<i64>,
-    /// When it is begun or tried again, of one that waits for that.
+    /// When it is begun or tried again, at the latest, of one that waits for that.
     pub due_ms: Option<i64>,
+    /// The system that it waits for, if that is out.
+    pub parked_on: Option<String>,
     /// What the job wrote.
     pub log: Vec<LogLine>,
     /// The attempts before, oldest first.

@@ -210,7 +210,8 @@ pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDet
             steps.truncate(RUN_STEPS_MAX);
             steps.sort_by_key(|step| step.id);
         }
-        for step in steps.iter_mut().filter(|step| step.attempt > 1) {
+        let tried = |step: &&mut StepDetail| step.attempt > 1 || step.parked_on.is_some();
+        for step in steps.iter_mut().filter(tried) {
             step.earlier = earlier_attempts(db, step.id, &mut truncated)?;
         }
         Ok(Some(RunDetail {
@@ -356,6 +357,7 @@ fn settled_step(row: &Row<'_>) -> Result<StepDetail, SqlError> {
         started_ms: Some(row.get(8)?),
         finished_ms: Some(row.get(9)?),
         due_ms: None,
+        parked_on: None,
         log: Vec::new(),
         earlier: Vec::new(),
     })
@@ -388,6 +390,7 @@ fn open_steps(db: &mut Db, queue: &Queue, run: RunId) -> Result<Vec<StepDetail>,
                 started_ms: queued.claimed_ms,
                 finished_ms: None,
                 due_ms: None,
+                parked_on: None,
                 log: Vec::new(),
                 earlier: Vec::new(),
                 job: queued.job,
@@ -414,6 +417,7 @@ fn held_step(db: &mut Db, run: RunId) -> Result<Option<StepDetail>, SqlError> {
                 started_ms: None,
                 finished_ms: None,
                 due_ms: None,
+                parked_on: None,
                 log: Vec::new(),
                 earlier: Vec::new(),
             })
@@ -424,9 +428,11 @@ fn held_step(db: &mut Db, run: RunId) -> Result<Option<StepDetail>, SqlError> {
 /// Steps that wait for their time or their next attempt.
 fn waiting_steps(db: &mut Db, run: RunId) -> Result<Vec<StepDetail>, SqlError> {
     db.query(
-        "SELECT step, job, attempts, dataclip, due_ms FROM later WHERE run = $1 ORDER BY step LIMIT $2",
+        "SELECT l.step, l.job, l.attempts, l.dataclip, l.due_ms, p.origin
+         FROM later l LEFT JOIN parked p ON p.step = l.step WHERE l.run = $1 ORDER BY l.step LIMIT $2",
         values![run, RUN_STEPS_MAX as i64 + 1],
         |row| {
+            let parked_on: Option<String> = row.get(5)?;
             Ok(StepDetail {
                 id: row.get(0)?,
                 job: row.get(1)?,
@@ -439,6 +445,7 @@ fn waiting_steps(db: &mut Db, run: RunId) -> Result<Vec<StepDetail>, SqlError> {
                 started_ms: None,
                 finished_ms: None,
                 due_ms: Some(row.get(4)?),
+                parked_on,
                 log: Vec::new(),
                 earlier: Vec::new(),
             })

@@ -4,6 +4,7 @@ use crate::change::{Change, Failure, Writing, len};
 use crate::ending::Ties;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
+use crate::later;
 use crate::model::{
     FINAL_STATE_MAX_BYTES, Next, RunStatus, STEPS_PER_RUN_MAX, Settled, Settlement, StepStatus,
     leaf_names,
@@ -27,11 +28,9 @@ impl Change for Settle {
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
         self.check(writing)?;
-        let claimed = self.leave_queue(writing)?;
+        let claimed = leave_queue(writing, self.step)?.ok_or(SqlError::NoRow)?;
         if let Next::Again { at_ms } = self.settlement.next {
             self.put_off(writing, &claimed, at_ms)?;
-            writing.effects.settled.push(self.step);
-            writing.effects.put_off = true;
             return Ok(Settled {
                 run: claimed.run,
                 run_status: RunStatus::Running,
@@ -109,19 +108,7 @@ impl Settle {
         claimed: &QueuedStep,
         at_ms: i64,
     ) -> Result<(), SqlError> {
-        let (message, dataclip) = claimed.input.columns();
-        writing.db.execute(
-            "INSERT INTO later (step, run, job, message, dataclip, attempts, due_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            values![
-                self.step,
-                claimed.run,
-                &claimed.job,
-                message,
-                dataclip,
-                claimed.attempt(),
-                at_ms
-            ],
-        )?;
+        later::put_off(writing, claimed, claimed.attempt(), at_ms)?;
         let Settlement {
             exit_code,
             error,
@@ -129,36 +116,14 @@ impl Settle {
             finished_ms,
             ..
         } = &self.settlement;
-        writing.db.execute(
-            "INSERT INTO attempts (step, attempt, exit_code, error, lines, started_ms, finished_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            values![
-                self.step,
-                claimed.attempt(),
-                *exit_code,
-                error,
-                &self.log,
-                *started_ms,
-                *finished_ms
-            ],
-        )?;
-        let took_ms = (finished_ms - started_ms).max(0);
-        writing.db.execute(
-            "UPDATE runs SET used_ms = used_ms + $2, status = 1 WHERE id = $1",
-            values![claimed.run, took_ms],
-        )?;
-        Ok(())
-    }
-
-    fn leave_queue(&self, writing: &mut Writing<'_>) -> Result<QueuedStep, SqlError> {
-        writing.db.query_one(
-            concat!(
-                "DELETE FROM queue WHERE step = $1 AND coalesce(host, 0) = $2 RETURNING ",
-                queue_columns!()
-            ),
-            values![self.step, writing.host],
-            QueuedStep::of,
-        )
+        let tried = Tried {
+            exit_code: *exit_code,
+            error: error.as_deref(),
+            log: self.log.as_ref(),
+            started_ms: *started_ms,
+            finished_ms: *finished_ms,
+        };
+        record_attempt(writing, claimed, &tried)
     }
 
     fn record(
@@ -333,6 +298,59 @@ impl Settle {
         writing.effects.finished.push(run);
         Ok(())
     }
+}
+
+/// Takes a step out of the queue that this host has claimed; none if it has not.
+pub(crate) fn leave_queue(
+    writing: &mut Writing<'_>,
+    step: StepId,
+) -> Result<Option<QueuedStep>, SqlError> {
+    writing.db.query_opt(
+        concat!(
+            "DELETE FROM queue WHERE step = $1 AND coalesce(host, 0) = $2 RETURNING ",
+            queue_columns!()
+        ),
+        values![step, writing.host],
+        QueuedStep::of,
+    )
+}
+
+/// An attempt that is over and was not the last.
+pub(crate) struct Tried<'t> {
+    pub(crate) exit_code: i32,
+    pub(crate) error: Option<&'t str>,
+    pub(crate) log: Option<&'t Vec<u8>>,
+    pub(crate) started_ms: i64,
+    pub(crate) finished_ms: i64,
+}
+
+/// Keeps what came of an attempt. One that did not count is forgotten for the next of its number.
+pub(crate) fn record_attempt(
+    writing: &mut Writing<'_>,
+    claimed: &QueuedStep,
+    tried: &Tried<'_>,
+) -> Result<(), SqlError> {
+    writing.db.execute(
+        "INSERT INTO attempts (step, attempt, exit_code, error, lines, started_ms, finished_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (step, attempt) DO UPDATE SET exit_code = excluded.exit_code, error = excluded.error,
+             lines = excluded.lines, started_ms = excluded.started_ms, finished_ms = excluded.finished_ms",
+        values![
+            claimed.step,
+            claimed.attempt(),
+            tried.exit_code,
+            tried.error,
+            tried.log,
+            tried.started_ms,
+            tried.finished_ms
+        ],
+    )?;
+    let took_ms = (tried.finished_ms - tried.started_ms).max(0);
+    writing.db.execute(
+        "UPDATE runs SET used_ms = used_ms + $2, status = 1 WHERE id = $1",
+        values![claimed.run, took_ms],
+    )?;
+    Ok(())
 }
 
 /// Where a run stands after a step.

@@ -21,8 +21,12 @@ mod durable;
 mod flow;
 #[path = "suite/history.rs"]
 mod history;
+#[path = "suite/keys.rs"]
+mod keys;
 #[path = "suite/model.rs"]
 mod model;
+#[path = "suite/parked.rs"]
+mod parked;
 #[path = "suite/turns.rs"]
 mod turns;
 #[path = "suite/turns_histories.rs"]

@@ -232,6 +232,7 @@ impl Steps {
             seals,
             collections: None,
             limits: Limits::default(),
+            requests: Default::default(),
             listener: None,
         };
         let outcome = sandbox.run(request).await;

@@ -117,8 +117,8 @@ impl Project {
         Some(field.top())
     }
 
-    /// The top-level keys that the criteria of any trigger compare, and by which runs are ordered: all of a message that
-    /// matching needs to see.
+    /// The top-level keys that the criteria of any trigger compare, by which runs are ordered, and by which messages are told
+    /// apart: all that needs to be seen of a message at the inbox.
     pub fn criteria_keys(&self) -> BTreeSet<&str> {
         self.triggers()
             .filter_map(|(_, trigger)| match &trigger.kind {
@@ -133,6 +133,7 @@ impl Project {
                     .iter()
                     .filter_map(|workflow| self.ordering_field(&workflow.id)),
             )
+            .chain(self.settings.inbox_arrival().and_then(|own| own.top()))
             .collect()
     }
 

@@ -15,7 +15,9 @@ use crate::grants::CollectionGrants;
 use crate::inputs::Inputs;
 use crate::model::{Generation, Job, Project, Trigger, TriggerKind, Unfinished, Workflow};
 use crate::report::Place;
-use crate::settings::{SETTINGS_FILE, Settings, refuse_unknown_workflows, settle_triggers};
+use crate::settings::{
+    SETTINGS_FILE, Settings, refuse_unknown_workflows, settle_clocks, settle_triggers,
+};
 use crate::suggest::did_you_mean;
 
 use expressions::Expressions;
@@ -49,7 +51,7 @@ pub(crate) fn resolve(
         expressions: Expressions::default(),
         unfinished: Vec::new(),
     };
-    let workflows = resolving.workflows(&draft.workflows);
+    let mut workflows = resolving.workflows(&draft.workflows);
     refuse_shared_keys(resolving.inputs, &workflows);
     addresses::refuse_shared(resolving.inputs, &workflows);
     let (expressions, mut unfinished) = (resolving.expressions, resolving.unfinished);
@@ -62,6 +64,7 @@ pub(crate) fn resolve(
     refuse_unknown_workflows(inputs, &settings, &workflows);
     warn_of_absent_collections(inputs, &settings, &draft.collections);
     let variables = granted_variables(inputs, &settings, variables);
+    settle_clocks(inputs, &settings, &mut workflows);
     settle_triggers(inputs, &mut settings, &workflows, &credentials, &aliases);
     let project = Project {
         id: project_id(inputs.dir, &draft, &settings),

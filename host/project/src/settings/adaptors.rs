@@ -51,6 +51,7 @@ impl Reading<'_> {
     fn adaptor(&mut self, name: &Key, node: &Node, place: &str) -> AdaptorSettings {
         let mut read = AdaptorSettings {
             allow: None,
+            idempotency_header: None,
             collections: None,
             environment: Vec::new(),
             written: name.text.clone(),
@@ -58,7 +59,11 @@ impl Reading<'_> {
         };
         for (key, value) in self.map(node, place).unwrap_or_default() {
             match key.text.as_str() {
-                "network" => read.allow = self.network(value, place),
+                "network" => {
+                    let network = self.network(value, place);
+                    read.allow = network.allow;
+                    read.idempotency_header = network.idempotency_header;
+                }
                 "environment" => read.environment = self.variables(value),
                 "collections" => read.collections = Some(self.collection_grants(key, value)),
                 _ => self.absent_or_unknown(key, place),

@@ -1,6 +1,10 @@
 //! `fonio.toml`: grants, limits and where credentials come from. Every key is optional; none that is wrong is passed over.
 
 mod adaptors;
+mod arrivals;
+mod breaker;
+mod clocks;
+mod network;
 mod oauth;
 mod read;
 mod retry;
@@ -14,14 +18,19 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use arrivals::ArrivalSettings;
+pub use breaker::CircuitBreaker;
+pub(crate) use clocks::settle as settle_clocks;
+pub use clocks::{CatchUp, ClockSettings};
+pub use network::IdempotencyHeader;
 pub use oauth::{ClientAuth, OAuthGrant, OAuthSettings, is_oauth_field, oauth_field};
 pub(crate) use read::read;
 pub use retry::{Retry, RetryOn};
 pub(crate) use triggers::settle as settle_triggers;
 pub use triggers::{Door, INBOX, Proof, SignatureHash, TriggerAuth, TriggerSettings};
 pub use turns::{DELAY_MAX, Priority, Turns};
-pub use workflows::WorkflowSettings;
 pub(crate) use workflows::refuse_unknown as refuse_unknown_workflows;
+pub use workflows::{JobSettings, WorkflowSettings};
 
 use crate::amount::milliseconds;
 use crate::grants::{CollectionGrants, Origin};
@@ -42,12 +51,18 @@ pub struct Settings {
     pub collections: Option<CollectionGrants>,
     /// `[network] allow`: what every job of the project may reach. Default: nothing.
     pub allow: Vec<Origin>,
+    /// `[network] idempotency_header`. Default: requests are not marked.
+    pub idempotency_header: Option<IdempotencyHeader>,
     /// `[adaptors.NAME]`, by the adaptor's full name.
     pub adaptors: BTreeMap<String, AdaptorSettings>,
     /// `[credentials.NAME]`.
     pub credentials: BTreeMap<String, CredentialSettings>,
     /// `[triggers.NAME]`: `inbox`, or a webhook in any of its names.
     pub triggers: BTreeMap<String, TriggerSettings>,
+    /// `[triggers.NAME]` of the same, as far as it is about messages that are sent again.
+    pub(crate) arrivals: BTreeMap<String, ArrivalSettings>,
+    /// `[triggers.NAME]` of clocks.
+    pub(crate) clocks: BTreeMap<String, ClockSettings>,
     /// `[limits]`.
     pub limits: Limits,
     /// The names of those limits that the file sets.
@@ -56,6 +71,8 @@ pub struct Settings {
     pub signature_keys: Option<Vec<String>>,
     /// `[retry]`; without the table nothing is tried again.
     pub retry: Option<Retry>,
+    /// `[circuit_breaker]`; without the table no step waits for a system that is out.
+    pub circuit_breaker: Option<CircuitBreaker>,
     /// `[workflows.ID]`.
     pub workflows: BTreeMap<String, WorkflowSettings>,
     /// `[retention]`.
@@ -90,6 +107,8 @@ impl Settings {
 pub struct AdaptorSettings {
     /// `network.allow`, which stands in place of the project's list for jobs with this adaptor.
     pub allow: Option<Vec<Origin>>,
+    /// `network.idempotency_header`, in place of the project's.
+    pub idempotency_header: Option<IdempotencyHeader>,
     /// `collections`, which stands in place of the project's for jobs with this adaptor, and lets the adaptor itself have
     /// them, too.
     pub collections: Option<CollectionGrants>,

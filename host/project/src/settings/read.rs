@@ -26,6 +26,7 @@ const TABLES: &[&str] = &[
     "triggers",
     "limits",
     "retry",
+    "circuit_breaker",
     "workflows",
     "retention",
     "signatures",
@@ -67,13 +68,20 @@ impl Reading<'_> {
         for (key, value) in self.map(root, "fonio.toml")? {
             match key.text.as_str() {
                 "project" => self.project_table(value, &mut settings),
-                "network" => settings.allow = self.network(value, "[network]").unwrap_or_default(),
+                "network" => {
+                    let network = self.network(value, "[network]");
+                    settings.allow = network.allow.unwrap_or_default();
+                    settings.idempotency_header = network.idempotency_header;
+                }
                 "adaptors" => self.adaptors(value, &mut settings),
                 "credentials" => self.credentials(value, &mut settings),
                 "signatures" => settings.signature_keys = Some(self.signatures(value)),
-                "triggers" => settings.triggers = self.trigger_settings(value),
+                "triggers" => self.trigger_settings(value, &mut settings),
                 "limits" => (settings.limits, settings.limits_set) = self.limits(value),
                 "retry" => settings.retry = Some(self.retry(key, value, "[retry]")),
+                "circuit_breaker" => {
+                    settings.circuit_breaker = Some(self.circuit_breaker(key, value));
+                }
                 "workflows" => settings.workflows = self.workflow_settings(value),
                 "retention" => settings.retention = self.retention(key, value),
                 _ => self.unknown(key, "fonio.toml", TABLES),
@@ -107,18 +115,6 @@ impl Reading<'_> {
         Some(id)
     }
 
-    /// The list at `allow`, which is this table's only key.
-    pub(super) fn network(&mut self, node: &Node, place: &str) -> Option<Vec<Origin>> {
-        let mut allow = None;
-        for (key, value) in self.map(node, place)? {
-            match key.text.as_str() {
-                "allow" => allow = self.origins(value, "`allow`"),
-                _ => self.unknown(key, place, &["allow"]),
-            }
-        }
-        allow
-    }
-
     /// The list at `keys`. A table without it trusts nobody, which is what to do about a slip in it.
     fn signatures(&mut self, node: &Node) -> Vec<String> {
         let mut keys = Vec::new();
@@ -134,7 +130,7 @@ impl Reading<'_> {
         keys
     }
 
-    fn origins(&mut self, node: &Node, what: &str) -> Option<Vec<Origin>> {
+    pub(super) fn origins(&mut self, node: &Node, what: &str) -> Option<Vec<Origin>> {
         let mut origins = Vec::new();
         for item in self.list(node, what)? {
             let Some(text) = self.text(item, &format!("an origin in {what}")) else {

@@ -9,6 +9,8 @@ use crate::tree::{Data, Key, Node};
 /// Retrying more often than this within the longest wait helps nobody.
 const ATTEMPTS_MAX: u64 = 100;
 
+const KEYS: &[&str] = &["attempts", "backoff", "max_backoff", "give_up", "on"];
+
 /// How often a step that failed is tried again, and when. Without the table it is not, as in OpenFn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -18,6 +20,8 @@ pub struct Retry {
     pub backoff: Duration,
     /// The longest wait between two attempts. Default 10 min.
     pub max_backoff: Duration,
+    /// Until when, since the run was accepted. Default: for as long as there are attempts.
+    pub give_up: Option<Duration>,
     /// After which errors. Default [`RetryOn::Transient`].
     pub on: RetryOn,
 }
@@ -37,12 +41,20 @@ impl Default for Retry {
             attempts: 5,
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(600),
+            give_up: None,
             on: RetryOn::Transient,
         }
     }
 }
 
 impl Retry {
+    /// Whether there may be an attempt at `at_ms` in a run that was accepted at `accepted_ms`.
+    pub fn allows(&self, accepted_ms: i64, at_ms: i64) -> bool {
+        let since = u128::try_from(at_ms.saturating_sub(accepted_ms)).unwrap_or_default();
+        self.give_up
+            .is_none_or(|give_up| since <= give_up.as_millis())
+    }
+
     /// How long to wait after the attempt of this number (the first is 1) until the next; nothing if it was the last.
     /// `spread` between 0 and 1 says where in the last fifth of the wait: of many steps that fail at once not all come
     /// back at once.
@@ -69,8 +81,9 @@ impl Reading<'_> {
                 "max_backoff" => {
                     retry.max_backoff = self.duration(key, value).unwrap_or(retry.max_backoff);
                 }
+                "give_up" => retry.give_up = self.duration(key, value),
                 "on" => retry.on = self.retry_on(value).unwrap_or(retry.on),
-                _ => self.unknown(key, place, &["attempts", "backoff", "max_backoff", "on"]),
+                _ => self.unknown(key, place, KEYS),
             }
         }
         if retry.max_backoff < retry.backoff {
@@ -114,11 +127,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn attempts_are_allowed_until_they_are_given_up_whatever_the_clock_does() {
+        let hour = 3_600_000;
+        let retry = Retry {
+            give_up: Some(Duration::from_secs(3600)),
+            ..Retry::default()
+        };
+        assert!(retry.allows(hour, 2 * hour));
+        assert!(!retry.allows(hour, 2 * hour + 1));
+        assert!(retry.allows(hour, 0), "it was set back");
+        assert!(Retry::default().allows(0, i64::MAX));
+    }
+
+    #[test]
     fn waits_double_up_to_the_longest_and_end_with_the_last_attempt() {
         let retry = Retry {
             attempts: 6,
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(10),
+            give_up: None,
             on: RetryOn::Any,
         };
         let waits: Vec<_> = (1..=7)

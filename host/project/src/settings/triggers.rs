@@ -1,4 +1,5 @@
-//! `[triggers.NAME]`: who may send messages to the inbox or to a webhook.
+//! `[triggers.NAME]`: who may send messages to the inbox or to a webhook; what else it may have is in [`super::arrivals`]
+//! and [`super::clocks`].
 //!
 //! A trigger without an entry is open where the host listens on a loopback address, and closed elsewhere: which of the two
 //! is the host's to know.
@@ -8,6 +9,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::arrivals::ArrivalSettings;
+use super::clocks::ClockSettings;
 use super::{SETTINGS_FILE, Settings};
 use crate::credential::Credential;
 use crate::inputs::Inputs;
@@ -16,13 +19,22 @@ use crate::problem::{Problem, Severity};
 use crate::reading::Reading;
 use crate::report::Place;
 use crate::suggest::did_you_mean;
-use crate::tree::{Data, Node};
+use crate::tree::{Data, Key, Node};
 
 /// The name of the inbox among the triggers.
 pub const INBOX: &str = "inbox";
 /// Where a signature stands unless the credential says otherwise, as GitHub and many after it have it.
 const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 const KINDS: &str = "one of \"api_key:NAME\", \"basic:NAME\", \"hmac:NAME\" (NAME being a credential), \"token\", \"mtls\" and \"none\"";
+
+const KEYS: &[&str] = &[
+    "auth",
+    "idempotency_key",
+    "deduplicate",
+    "time_zone",
+    "jitter",
+    "catch_up",
+];
 
 /// `[triggers.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,34 +216,73 @@ impl fmt::Display for TriggerAuth {
 }
 
 impl Reading<'_> {
-    pub(super) fn trigger_settings(&mut self, node: &Node) -> BTreeMap<String, TriggerSettings> {
-        let mut triggers = BTreeMap::new();
+    pub(super) fn trigger_settings(&mut self, node: &Node, settings: &mut Settings) {
         for (name, value) in self.map(node, "[triggers]").unwrap_or_default() {
             let place = format!("[triggers.{}]", name.text);
-            let mut auth = None;
             let Some(entries) = self.map(value, &place) else {
                 continue;
             };
-            for (key, value) in entries {
-                match key.text.as_str() {
-                    "auth" => auth = Some((self.auth(value), value.at)),
-                    _ => self.unknown(key, &place, &["auth"]),
-                }
+            if entries.is_empty() {
+                self.error(name.at, format!("{place} has no `auth`"))
+                    .help(KINDS);
             }
-            match auth {
-                Some((auth, auth_at)) if !auth.is_empty() => {
-                    let at = name.at;
-                    triggers.insert(name.text.clone(), TriggerSettings { auth, at, auth_at });
-                }
-                // What is wrong in it has been reported where it stands.
-                Some(_) => {}
-                None => {
-                    self.error(name.at, format!("{place} has no `auth`"))
-                        .help(KINDS);
-                }
+            for (key, value) in entries {
+                self.trigger_setting(name, &place, key, value, settings);
             }
         }
-        triggers
+    }
+
+    fn trigger_setting(
+        &mut self,
+        name: &Key,
+        place: &str,
+        key: &Key,
+        value: &Node,
+        settings: &mut Settings,
+    ) {
+        let arrivals = &mut settings.arrivals;
+        let arrival = || ArrivalSettings::new(name.at);
+        let clocks = &mut settings.clocks;
+        let clock = || ClockSettings::new(name.at);
+        let name = name.clone();
+        match key.text.as_str() {
+            "auth" => {
+                let (auth, at, auth_at) = (self.auth(value), name.at, value.at);
+                // What is wrong in it has been reported where it stands.
+                if !auth.is_empty() {
+                    let own = TriggerSettings { auth, at, auth_at };
+                    settings.triggers.insert(name.text, own);
+                }
+            }
+            "idempotency_key" => {
+                let path = self.field_path(value, "`idempotency_key`");
+                arrivals
+                    .entry(name.text)
+                    .or_insert_with(arrival)
+                    .idempotency_key = path;
+            }
+            "deduplicate" => {
+                if let Some(window) = self.deduplicate(key, value) {
+                    arrivals.entry(name.text).or_insert_with(arrival).window = window;
+                }
+            }
+            "time_zone" => {
+                if let Some(zone) = self.time_zone(value) {
+                    clocks.entry(name.text).or_insert_with(clock).time_zone = zone;
+                }
+            }
+            "jitter" => {
+                if let Some(jitter) = self.jitter(key, value) {
+                    clocks.entry(name.text).or_insert_with(clock).jitter = jitter;
+                }
+            }
+            "catch_up" => {
+                if let Some(catch_up) = self.catch_up(value) {
+                    clocks.entry(name.text).or_insert_with(clock).catch_up = catch_up;
+                }
+            }
+            _ => self.unknown(key, place, KEYS),
+        }
     }
 
     fn auth(&mut self, node: &Node) -> Vec<TriggerAuth> {
@@ -276,6 +327,14 @@ pub(crate) fn settle(
     aliases: &BTreeMap<String, String>,
 ) {
     let file = Path::new(SETTINGS_FILE);
+    for (name, arrival) in &settings.arrivals {
+        // One that has `auth`, too, is looked up below.
+        if !settings.triggers.contains_key(name)
+            && let Some((message, help)) = names_no_door(name, workflows)
+        {
+            inputs.report.error(file, arrival.at, message).help = help;
+        }
+    }
     for (name, trigger) in &mut settings.triggers {
         if let Some((message, help)) = names_no_door(name, workflows) {
             inputs.report.error(file, trigger.at, message).help = help;
@@ -321,7 +380,7 @@ fn names_no_door(name: &str, workflows: &[Workflow]) -> Option<(String, Option<S
         return None;
     }
     if all().any(|both| called(&both)) || workflows.iter().any(|workflow| workflow.id == name) {
-        let message = format!("`{name}` is no webhook, and has no address of its own to guard");
+        let message = format!("`{name}` is no webhook, and has no address of its own");
         let help = "messages reach it through the inbox: [triggers.inbox]".to_owned();
         return Some((message, Some(help)));
     }
@@ -338,8 +397,8 @@ fn is_webhook(trigger: &Trigger) -> bool {
     matches!(trigger.kind, TriggerKind::Webhook(_))
 }
 
-/// What a webhook may be called in `[triggers]`; of several entries the one that comes first here counts.
-fn names_of(workflow: &Workflow, trigger: &Trigger) -> Vec<String> {
+/// What a webhook or a clock may be called in `[triggers]`; of several entries the one that comes first here counts.
+pub(super) fn names_of(workflow: &Workflow, trigger: &Trigger) -> Vec<String> {
     let whole = format!("{}/{}", workflow.id, trigger.id);
     let uuid = trigger.uuid().map(str::to_owned);
     let short = [workflow.id.clone(), trigger.id.clone()];

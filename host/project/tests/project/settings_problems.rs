@@ -40,7 +40,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[network]\ndeny = []\n",
-            "2:1 there is no key `deny` in [network] | [network] may have: `allow`",
+            "2:1 there is no key `deny` in [network] | [network] may have: `allow`, `idempotency_header`",
         ),
         (
             "[adaptors.http]\nallow = []\n",
@@ -52,7 +52,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[retry]\ntries = 1\n",
-            "2:1 there is no key `tries` in [retry] | [retry] may have: `attempts`, `backoff`, `max_backoff`, `on`",
+            "2:1 there is no key `tries` in [retry] | [retry] may have: `attempts`, `backoff`, `max_backoff`, `give_up`, `on`",
         ),
         (
             "[retention]\nrun = \"1d\"\n",
@@ -251,7 +251,7 @@ fn the_retries_of_a_workflow_that_is_not_there_are_an_error() {
         problems,
         [
             "error fonio.toml:2:16 `on` cannot be `some` | transient (a system that cannot be reached, or says that it cannot now) or any",
-            "error fonio.toml:2:24 there is no key `tries` in `retry` | `retry` may have: `attempts`, `backoff`, `max_backoff`, `on`",
+            "error fonio.toml:2:24 there is no key `tries` in `retry` | `retry` may have: `attempts`, `backoff`, `max_backoff`, `give_up`, `on`",
         ]
     );
 }

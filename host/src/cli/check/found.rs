@@ -5,7 +5,7 @@ use std::path::Path;
 use fonio_project::{Problem, Severity};
 use serde_json::{Value, json};
 
-use super::grants;
+use super::{clocks, grants};
 use crate::cli::output::tell;
 use crate::cli::{Exit, paint, triggers};
 use crate::trust::Trust;
@@ -15,6 +15,7 @@ pub(super) struct Found {
     pub problems: Vec<Problem>,
     pub notes: Vec<String>,
     pub doors: Vec<triggers::Shown>,
+    pub clocks: Vec<clocks::Shown>,
     pub grants: grants::Shown,
     pub summary: String,
     /// Where there is nothing to lock, nothing is said of it.
@@ -27,11 +28,12 @@ impl Found {
         let Found {
             problems,
             doors,
+            clocks,
             grants,
             ..
         } = self;
         let ok = Count::of(problems).errors == 0;
-        let mut said = json!({ "ok": ok, "problems": problems, "doors": doors, "grants": grants });
+        let mut said = json!({ "ok": ok, "problems": problems, "doors": doors, "clocks": clocks, "grants": grants });
         if !self.notes.is_empty() {
             said["notes"] = json!(self.notes);
         }
@@ -44,6 +46,7 @@ impl Found {
     /// The last line counts what stands above it: notes, too, which look like warnings to who reads fast.
     pub fn print(&self) {
         triggers::print(&self.doors);
+        clocks::print(&self.clocks);
         grants::print(&self.grants);
         self.notes.iter().for_each(|note| paint::note(note));
         self.problems.iter().for_each(paint::problem);

@@ -6,6 +6,7 @@
 //! `tenants` does it for each of several projects.
 
 mod addresses;
+mod clocks;
 mod credentials;
 mod expressions;
 mod found;
@@ -105,6 +106,7 @@ impl Looking {
                 problems: sorted(problems),
                 notes: Vec::new(),
                 doors: Vec::new(),
+                clocks: Vec::new(),
                 grants: grants::Shown::default(),
                 summary: NOT_LOADED.to_owned(),
                 trust,
@@ -131,6 +133,7 @@ impl Looking {
                 .chain(credentials::notes(&live.project))
                 .collect(),
             doors: triggers::of(&live.project),
+            clocks: clocks::of(&live.project),
             grants: grants::of(&live, &unfinished),
             summary: summary.join(", "),
             trust,

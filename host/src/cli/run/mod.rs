@@ -159,6 +159,7 @@ impl Run {
             seals,
             collections: Some(granted(&passing, prepared.collections.clone())),
             limits: prepared.limits,
+            requests: Default::default(),
             listener: Some(Arc::new(ToPerson)),
         };
         self.finish(&prepared, sandbox.run(request).await)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fonio_project::Workflow;
-use fonio_sandbox::{FailureKind, Listener, Sandbox, StepFailure};
+use fonio_sandbox::{FailureKind, Listener, Requests, Sandbox, StepFailure};
 use fonio_store::{STEPS_PER_RUN_MAX, StoreError, leaf_names};
 use serde_json::Value;
 
@@ -156,6 +156,7 @@ impl Walk<'_> {
             given: self.given,
             time_left: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
             ledger: None,
+            requests: Requests::default(),
             listener: Some(watch.listener()),
         };
         let Some(job) = self.live.project.job(key) else {

@@ -175,6 +175,18 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE deadlines (run BIGINT PRIMARY KEY, deadline_ms BIGINT NOT NULL);
     CREATE INDEX deadlines_by_time ON deadlines (deadline_ms);
 "#,
+    r#"
+    CREATE TABLE parked (
+        step BIGINT PRIMARY KEY,
+        origin TEXT NOT NULL,
+        since_ms BIGINT NOT NULL
+    );
+    CREATE INDEX parked_by_origin ON parked (origin, step);
+    ALTER TABLE keys ADD COLUMN until_ms BIGINT NOT NULL DEFAULT 0;
+    UPDATE keys SET until_ms = received_ms + 86400000;
+    DROP INDEX keys_by_age;
+    CREATE INDEX keys_by_end ON keys (until_ms);
+"#,
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.

@@ -181,6 +181,17 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX IF NOT EXISTS later_by_run ON later (run);
     CREATE TABLE deadlines (run INTEGER PRIMARY KEY, deadline_ms INTEGER NOT NULL) STRICT;
     CREATE INDEX deadlines_by_time ON deadlines (deadline_ms);
+", "
+    CREATE TABLE parked (
+        step INTEGER PRIMARY KEY,
+        origin TEXT NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX parked_by_origin ON parked (origin, step);
+    ALTER TABLE keys ADD COLUMN until_ms INTEGER NOT NULL DEFAULT 0;
+    UPDATE keys SET until_ms = received_ms + 86400000;
+    DROP INDEX keys_by_age;
+    CREATE INDEX keys_by_end ON keys (until_ms);
 "];
 
 /// Opens the connection that writes, durable and up to date.

@@ -146,3 +146,30 @@ async fn of_those_that_see_one_tick_the_first_starts_its_run_and_the_others_noth
     assert_eq!(store.last_tick("clock").await, Ok(Some(60_000)));
     assert_eq!(store.claim(10).await.expect("a claim").len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_its_run_and_the_state_it_leaves_outlive_a_crash_together() {
+    let dir = directory();
+    let store = open(&dir);
+    store
+        .start_tick("clock", None, 60_000, run_of(&["a"]))
+        .await
+        .expect("a start");
+    settle_next(&store, success("cursor", &[])).await;
+    store
+        .start_tick("clock", Some(60_000), 120_000, run_of(&["a"]))
+        .await
+        .expect("a start");
+    let (_after, store) = after_a_crash(&dir);
+    assert_eq!(store.last_tick("clock").await, Ok(Some(120_000)));
+    assert_eq!(store.is_last_tick_open("clock").await, Ok(true));
+    assert!(store.last_output("a").await.expect("a read").is_some());
+    assert!(
+        store
+            .last_final_state("flow")
+            .await
+            .expect("a read")
+            .is_some()
+    );
+    assert_eq!(store.counts().await.expect("counts").runs, 2);
+}

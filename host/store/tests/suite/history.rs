@@ -193,7 +193,7 @@ impl History {
     async fn accept(&mut self, host: usize, body: u8, key: Option<u8>, runs: &[usize]) {
         let body = body.to_string();
         let mut sent = message(&body);
-        sent.key = key.map(|key| key.to_string());
+        sent.key = key.map(|key| key.to_string().into());
         let jobs = |count: &usize| run_of(&["a", "b", "c"][..*count]);
         let new = runs.iter().map(jobs).collect();
         let answer = self.store(host).accept(sent, new).await;

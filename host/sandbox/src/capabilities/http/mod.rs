@@ -11,13 +11,27 @@
 //! - [`fetch`]: requests of the host itself, by the same way.
 //! - [`step`]: what a step keeps: the hooks that `wasi:http` calls.
 //! - [`body`]: reply bodies, with their size and time limits.
+//! - [`marks`], [`reached`]: what is added to a step's requests, and what became of them.
 
 pub mod body;
 pub mod connector;
 pub mod egress;
 pub mod fetch;
+pub mod marks;
+pub mod reached;
 pub mod step;
 
 pub use connector::{AuthorityError, trust_also};
 pub use egress::Egress;
 pub use fetch::FetchError;
+pub use marks::RequestMarks;
+pub use reached::{Reach, Reached};
+
+/// What is added to a step's requests, and what is kept of them. By default nothing is added.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// Marks those that change something.
+    pub marks: Option<RequestMarks>,
+    /// Where they went.
+    pub reached: Reached,
+}

@@ -13,9 +13,9 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiHttpHooks,
 };
 
-use super::Egress;
 use super::body::{ReplyBody, SentBody, ask_for_packed, check_announced};
 use super::connector::{ConnectError, origin};
+use super::{Egress, Requests};
 use crate::capabilities::log::{Level, StepLog};
 use crate::expression::{DENIED, LIMIT};
 use crate::meter::Meter;
@@ -104,6 +104,7 @@ pub(crate) struct StepOutside {
     pub egress: Egress,
     pub seals: Seals,
     pub variables: Arc<[(String, String)]>,
+    pub requests: Requests,
 }
 
 impl StepOutside {
@@ -113,6 +114,7 @@ impl StepOutside {
             egress: Egress::new(Grants::default()),
             seals: Seals::default(),
             variables: Arc::default(),
+            requests: Requests::default(),
         }
     }
 }
@@ -126,6 +128,7 @@ pub(crate) struct StepHttp {
     log: StepLog,
     refusals: Refusals,
     telling: Telling,
+    requests: Requests,
 }
 
 type Body = UnsyncBoxBody<Bytes, Error>;
@@ -134,7 +137,12 @@ type Reply = Result<(Response<Body>, Io), Error>;
 
 impl StepHttp {
     pub fn new(outside: StepOutside, meter: Arc<Meter>, log: StepLog) -> StepHttp {
-        let StepOutside { egress, seals, .. } = outside;
+        let StepOutside {
+            egress,
+            seals,
+            requests,
+            ..
+        } = outside;
         StepHttp {
             egress,
             seals,
@@ -142,6 +150,7 @@ impl StepHttp {
             log,
             refusals: Refusals::default(),
             telling: Telling::Apart,
+            requests,
         }
     }
 
@@ -284,10 +293,21 @@ async fn send(
     let method = request.method().clone();
     let uri = request.uri().clone();
     let (request, carries) = step.unsealed(request).await?;
-    let reply = tokio::time::timeout(first_byte, egress.client.request(request))
-        .await
-        .map_err(|_| Error::HttpResponseTimeout)?
-        .map_err(|error| explain(&error, method.as_str(), step, &uri))?;
+    let reached = &step.requests.reached;
+    let there = origin(&uri).map(|(scheme, host, port)| shown(scheme, host, port));
+    let there = there.unwrap_or_default();
+    let reply = match tokio::time::timeout(first_byte, egress.client.request(request)).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => {
+            reached.failed(there, &error);
+            return Err(explain(&error, method.as_str(), step, &uri));
+        }
+        Err(_) => {
+            reached.silent(there);
+            return Err(Error::HttpResponseTimeout.into());
+        }
+    };
+    reached.replied(there, reply.status(), reply.headers());
     if reply.status().is_informational() {
         return Err(Error::InternalError(Some(format!(
             "the reply is not valid HTTP: {} is no answer to what was asked",
@@ -366,6 +386,9 @@ impl StepHttp {
                 "fonio/",
                 env!("CARGO_PKG_VERSION")
             )));
+        if let Some(marks) = &self.requests.marks {
+            marks.mark(&mut parts);
+        }
         let carries = opened.carries || (opened.bound && !self.seals.seals());
         Ok((Request::from_parts(parts, body), carries))
     }
