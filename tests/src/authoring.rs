@@ -162,7 +162,8 @@ pub fn contents(dir: &Path) -> Vec<Vec<u8>> {
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path.is_file() {
+                // A socket holds nothing.
                 files.push(path);
             }
         }

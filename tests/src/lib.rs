@@ -41,6 +41,7 @@ mod program;
 mod project;
 mod redirected;
 mod runs;
+pub mod schema;
 pub mod sinks;
 mod tls;
 mod wait;

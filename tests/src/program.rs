@@ -166,6 +166,21 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Runs it in `dir`, gives `hear` each line that it prints, and kills it when that says so.
+    pub fn lines_until(&self, dir: &Path, mut hear: impl FnMut(&str) -> bool) {
+        let mut child = self.start(dir);
+        let stderr = collect(child.stderr.take());
+        let stdout = BufReader::new(child.stdout.take().expect("the pipe was asked for"));
+        let mut lines = stdout.lines().map_while(Result::ok);
+        let heard = lines.any(|line| hear(&line));
+        let _ = child.kill();
+        let _ = child.wait();
+        let said = stderr.join().expect("output is read");
+        assert!(heard, "it ended: {}", String::from_utf8_lossy(&said));
+    }
+}
+
 impl Ended {
     /// Standard output as JSON.
     pub fn json(&self) -> Value {

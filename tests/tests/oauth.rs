@@ -84,6 +84,10 @@ fn assert_no_file_says(dir: &Path) {
             assert_no_file_says(&path);
             continue;
         }
+        // A socket holds nothing.
+        if !path.is_file() {
+            continue;
+        }
         let bytes = fs::read(&path).expect("a file");
         let text = String::from_utf8_lossy(&bytes);
         assert!(!says_a_secret(&text), "{}", path.display());

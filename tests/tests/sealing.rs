@@ -43,6 +43,10 @@ fn files_with(dir: &Path, secret: &str) -> Vec<String> {
             found.extend(files_with(&path, secret));
             continue;
         }
+        // A socket holds nothing.
+        if !path.is_file() {
+            continue;
+        }
         let bytes = fs::read(&path).expect("a file");
         let holds = |needle: &String| {
             bytes

@@ -1,6 +1,5 @@
 //! The host as an operator sees it: where it listens, how it starts and stops, what it tells of itself.
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, request, wait_for};

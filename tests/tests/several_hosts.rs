@@ -263,3 +263,21 @@ fn tenants_have_a_schema_each() {
         assert_eq!(database.number(&runs), 1);
     }
 }
+
+#[test]
+fn a_command_reads_the_database_where_no_host_runs_and_what_it_begins_is_run_by_the_next() {
+    let (database, far_side) = (Database::new(), FarSide::saying(json!({})));
+    let mut first = host(&database, &far_side);
+    assert_eq!(send(&first, "later", 1).status, 201);
+    first.signal(Signal::TERM);
+    assert!(first.wait_for_end().success());
+    let retry = Program::new(["runs", "retry", "1", "--from", "start"]);
+    let retry = retry.env("FONIO_STORE", &database.url());
+    let begun = retry.run(first.project.dir()).expect_code(0);
+    begun.expect_said("no host runs on this data");
+    let next = host(&database, &far_side);
+    let follow = Program::new(["runs", "show", "2", "--follow", "--json"]);
+    let ended = follow.run(next.project.dir()).expect_code(0).json();
+    assert_eq!(ended["retry_of"], 1);
+    assert_eq!(far_side.received().len(), 2);
+}

@@ -54,6 +54,8 @@ pub enum What {
     Retry,
     /// A run was ended by hand.
     Cancel,
+    /// A run that failed was taken off the dead letters.
+    Discard,
     /// Something was taken out of the host.
     Export,
 }
@@ -112,6 +114,7 @@ impl What {
             What::Reveal => "reveal",
             What::Retry => "retry",
             What::Cancel => "cancel",
+            What::Discard => "discard",
             What::Export => "export",
         }
     }

@@ -25,6 +25,8 @@ pub enum Who {
     Token(String),
     /// Whoever asks, on a host that was started with `--dev`.
     Anyone,
+    /// The user of this number on the host's own machine, to whom the host and its data belong.
+    Local(u32),
 }
 
 /// The session that a request is of: it came with a cookie, which a browser also sends where its user did not want it to.
@@ -44,6 +46,14 @@ impl Principal {
             roles: vec![(Tenants::All, Role::Admin)],
             scopes: Scopes::all(),
             session: None,
+        }
+    }
+
+    /// Who owns the host and its data, by the number of the user on this machine, with every right.
+    pub fn local(uid: u32) -> Principal {
+        Principal {
+            who: Who::Local(uid),
+            ..Principal::anyone()
         }
     }
 
@@ -99,6 +109,7 @@ impl fmt::Display for Who {
             Who::User(name) => write!(f, "user {name}"),
             Who::Token(name) => write!(f, "token {name}"),
             Who::Anyone => f.write_str("anyone"),
+            Who::Local(uid) => write!(f, "command line, uid {uid}"),
         }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn begin(
         Who::User(name) => (Some(name.as_str()), None),
         Who::Token(name) => (None, Some(name.as_str())),
         // Whom nobody keeps out needs no session; one without an owner is never found again.
-        Who::Anyone => (None, None),
+        Who::Anyone | Who::Local(_) => (None, None),
     };
     let now = now_ms();
     change.execute(

@@ -45,7 +45,7 @@ mod step;
 pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
 pub use capabilities::http::{
-    AuthorityError, Egress, FetchError, Reach, Reached, RequestMarks, Requests, trust_also,
+    AuthorityError, Egress, FetchError, Reach, Reached, RequestMarks, Requests, trust_also, trusted,
 };
 pub use capabilities::log::{Level, Listener, LogLine};
 pub use code::{CodeError, CodeKey, KeyError, make_code_folder};

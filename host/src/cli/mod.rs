@@ -7,22 +7,28 @@ mod audit;
 mod author;
 mod check;
 mod compile;
+mod dead;
 mod doors;
 mod import;
 mod inspect;
 mod lock;
+mod messages;
 mod named;
 mod openfn;
 mod output;
 pub mod paint;
 mod project;
+mod reach;
+mod rows;
 mod run;
+mod runs;
 mod sandbox;
 mod serve;
 mod shutdown;
 mod token;
 mod triggers;
 mod user;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,6 +68,12 @@ enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
     /// Compiles one guest within limits; the host starts this as a child of its own.
     #[command(hide = true)]
     CompileGuest {
@@ -155,6 +167,9 @@ pub fn main() -> ExitCode {
         Command::User(user) => user.execute(),
         Command::Token(token) => token.execute(),
         Command::Audit(audit) => audit.execute(),
+        Command::Runs(runs) => on_runtime(runs.execute()),
+        Command::Messages(messages) => on_runtime(messages.execute()),
+        Command::Dead(dead) => on_runtime(dead.execute()),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -2,7 +2,7 @@
 
 use anstream::{eprint, eprintln};
 use anstyle::{AnsiColor, Style};
-use fonio_project::{Problem, Severity, printable};
+use fonio_project::{Problem, Severity, in_a_line, printable};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -54,13 +54,27 @@ pub(crate) fn event(what: &str, detail: &str) {
 
 /// A line of a job's log.
 pub(crate) fn log_line(level: fonio_sandbox::Level, message: &str) {
-    let style = match level {
+    let style = style_of(level);
+    eprintln!("{style}{:>5}{style:#} {message}", level.as_str());
+}
+
+/// A line of a log that is kept, on standard output, where it is the result; `about` is when, and of which job.
+pub(crate) fn line_of_log(level: fonio_sandbox::Level, about: &str, message: &str) {
+    let style = style_of(level);
+    let (about, message) = (in_a_line(about), printable(message));
+    let level = level.as_str();
+    super::output::write(format_args!(
+        "{DIM}{about}{DIM:#} {style}{level:>5}{style:#} {message}\n"
+    ));
+}
+
+fn style_of(level: fonio_sandbox::Level) -> Style {
+    match level {
         fonio_sandbox::Level::Debug => DIM,
         fonio_sandbox::Level::Info => Style::new(),
         fonio_sandbox::Level::Warn => YELLOW,
         fonio_sandbox::Level::Error => RED,
-    };
-    eprintln!("{style}{:>5}{style:#} {message}", level.as_str());
+    }
 }
 
 /// A problem in a project: what, where, the line itself, what to do.

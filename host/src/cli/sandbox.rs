@@ -37,7 +37,7 @@ pub(crate) fn options() -> Result<SandboxOptions, Failure> {
 /// operator's to say and not a project's, whose files may come from anybody.
 const AUTHORITIES: &str = "FONIO_CA_FILE";
 
-fn trust_the_operators() -> Result<(), Failure> {
+pub(crate) fn trust_the_operators() -> Result<(), Failure> {
     let Some(file) = variable(AUTHORITIES) else {
         return Ok(());
     };

@@ -19,6 +19,7 @@ use super::{Exit, Failure, paint, sandbox};
 use crate::hardening::{self, Needs};
 use crate::host::{Host, load_project};
 use crate::oidc::Oidc;
+use crate::server::local::Local;
 use crate::server::{Entrance, tls};
 use crate::storage::{self, Storage};
 use crate::tenants::folder::{Folder, TENANTS_MAX};
@@ -71,6 +72,7 @@ pub(crate) struct Ready {
     sandbox: SandboxOptions,
     doors: DoorOptions,
     oidc: Option<Arc<Oidc>>,
+    local: Option<Local>,
 }
 
 /// What is served.
@@ -135,6 +137,12 @@ impl Serve {
         };
         // Now: once the host is hardened, it reads what it serves and little else.
         let oidc = self.doors.load_oidc()?;
+        let local = Local::bind(&data).unwrap_or_else(|error| {
+            let said =
+                format!("commands such as `fonio runs` reach this host by --url alone: {error}");
+            paint::event("no socket", &said);
+            None
+        });
         let ready = Ready {
             what,
             data,
@@ -143,6 +151,7 @@ impl Serve {
             sandbox,
             doors: self.doors,
             oidc,
+            local,
         };
         if self.no_hardening {
             paint::event("not hardened", "the process keeps every right it has");
@@ -213,7 +222,7 @@ impl Ready {
                 let signals = Signals::catch()?;
                 reload::report_start(&host, &outcome);
                 announce(&host, &entrance)?;
-                serve_one(host, means, entrance, signals).await;
+                serve_one(host, means, (entrance, self.local), signals).await;
             }
             What::Tenants(dir) => {
                 // Each tenant's store has a lock of its own: without this one, a second host would be up and serve nobody.
@@ -233,7 +242,7 @@ impl Ready {
                 );
                 folder.look();
                 announce_tenants(&sites, &entrance)?;
-                serve_tenants(folder, sites, entrance, signals).await;
+                serve_tenants(folder, sites, (entrance, self.local), signals).await;
             }
         }
         drop(threads);
@@ -264,11 +273,11 @@ impl Ready {
 }
 
 /// Everything that serves one project, from here until a signal.
-async fn serve_one(host: Arc<Host>, means: Means, entrance: Entrance, mut signals: Signals) {
+async fn serve_one(host: Arc<Host>, means: Means, entrances: Entrances, mut signals: Signals) {
     let sites = Arc::new(Sites::one(Arc::clone(&host)));
     let share = means.places.all();
     let running = Running::begin(Arc::clone(&host), share, &means);
-    let open = Open::begin(&sites, entrance);
+    let open = Open::begin(&sites, entrances);
     signals.stop(|| running.reload(), &open.hangup).await;
     let hosts = [host];
     let end = async {
@@ -282,11 +291,11 @@ async fn serve_one(host: Arc<Host>, means: Means, entrance: Entrance, mut signal
 async fn serve_tenants(
     folder: Folder,
     sites: Arc<Sites>,
-    entrance: Entrance,
+    entrances: Entrances,
     mut signals: Signals,
 ) {
     let (hint, hints) = mpsc::channel(16);
-    let open = Open::begin(&sites, entrance);
+    let open = Open::begin(&sites, entrances);
     let tenants = tokio::spawn(folder.follow(hints));
     let reload = || {
         // Full means that it is due already.
@@ -307,26 +316,41 @@ fn ended(task: Result<(), JoinError>) {
     }
 }
 
-/// The listener while it is open.
+/// The port, and the socket that commands reach the host by.
+type Entrances = (Entrance, Option<Local>);
+
+/// The listeners while they are open.
 struct Open {
     server: JoinHandle<()>,
+    local: Option<JoinHandle<()>>,
     hangup: Arc<Notify>,
 }
 
 impl Open {
-    fn begin(sites: &Arc<Sites>, entrance: Entrance) -> Open {
+    fn begin(sites: &Arc<Sites>, (entrance, local): Entrances) -> Open {
         let hangup = Arc::new(Notify::new());
         if let Some(tls) = &entrance.tls {
             let follow = tls::follow(Arc::clone(tls), Arc::clone(sites), Arc::clone(&hangup));
             tokio::spawn(follow);
         }
+        let local = local.map(|local| {
+            let doors = Arc::clone(&entrance.doors);
+            tokio::spawn(server::local::run(Arc::clone(sites), doors, local))
+        });
         let server = tokio::spawn(server::run(Arc::clone(sites), entrance));
-        Open { server, hangup }
+        Open {
+            server,
+            local,
+            hangup,
+        }
     }
 
     async fn close(self, sites: &Sites) {
         sites.stop();
         ended(self.server.await);
+        if let Some(local) = self.local {
+            ended(local.await);
+        }
     }
 }
 

@@ -1,45 +1,28 @@
-//! `/api/v1`: what the page and scripts read.
+//! `/api/v1`: what the page and scripts read, but for runs ([`super::runs`]).
 
 use fonio_project::{Condition, Job, Project, Source, TriggerKind};
-use fonio_store::{DataclipId, MessageFilter, MessageId, RunFilter, RunId, StoreError};
+use fonio_store::{DataclipId, MessageFilter, MessageId, StoreError, StoredMessage};
 use http::StatusCode;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Reply, outages};
 use crate::clock::next_tick;
-use crate::flow::id_of;
 use crate::host::Host;
 use crate::receiver::webhook_path;
 
-/// Runs or messages in one answer unless `limit` asks for fewer or more.
+/// Messages in one answer unless `limit` asks for fewer or more.
 const ROWS_DEFAULT: usize = 50;
-/// The most runs or messages in one answer.
+/// The most messages in one answer.
 const ROWS_MAX: usize = 500;
-
-/// Routes below `/api/v1/`.
-pub async fn get(host: &Host, path: &str, query: Option<&str>) -> Reply {
-    let parts: Vec<&str> = path.trim_start_matches("/api/v1/").split('/').collect();
-    let answer = match parts.as_slice() {
-        ["project"] => project_now(host).await,
-        ["messages"] => messages(host, query).await,
-        ["runs"] => runs(host, query).await,
-        ["runs", id] => run(host, id).await,
-        ["dataclips", id] => dataclip(host, id).await,
-        _ => {
-            return not_found(
-                "the API has project, messages, runs, runs/<id>, runs/<id>/retry, runs/<id>/cancel, dataclips/<id>, session and audit",
-            );
-        }
-    };
-    answer
-        .unwrap_or_else(|error| Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
-}
 
 fn not_found(why: &str) -> Reply {
     Reply::problem(StatusCode::NOT_FOUND, why)
 }
 
-async fn project_now(host: &Host) -> Result<Reply, StoreError> {
+/// What is served, what is wrong with it, and which systems are out.
+pub async fn project_now(host: &Host) -> Result<Reply, StoreError> {
     let mut shown = project(host);
     shown["breakers"] = outages::shown(host).await?.into();
     Ok(Reply::json(StatusCode::OK, &shown))
@@ -110,20 +93,6 @@ fn project(host: &Host) -> Value {
     })
 }
 
-async fn runs(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
-    let part = match Part::of(query, "runs", "run") {
-        Ok(part) => part,
-        Err(refusal) => return Ok(refusal),
-    };
-    let filter = RunFilter {
-        limit: part.limit,
-        before: part.before.map(RunId),
-    };
-    let runs = host.store.runs(filter).await?;
-    let runs: Vec<Value> = runs.iter().map(|run| with_ids(json!(run))).collect();
-    Ok(Reply::json(StatusCode::OK, &json!({ "runs": runs })))
-}
-
 /// The edges that lead to a job, in words.
 fn starts_on(project: &Project, job: &Job) -> Vec<String> {
     let Some(workflow) = project.workflow_of(job) else {
@@ -154,22 +123,8 @@ fn starts_on(project: &Project, job: &Job) -> Vec<String> {
         .collect()
 }
 
-/// People know a job by its id; its key in the store may carry the workflow's.
-fn with_ids(mut run: Value) -> Value {
-    let workflow = run["workflow"].as_str().unwrap_or_default().to_owned();
-    let rename = |holder: &mut Value| {
-        if let Some(key) = holder["job"].as_str() {
-            holder["job"] = id_of(&workflow, key).to_owned().into();
-        }
-    };
-    rename(&mut run);
-    for step in run["steps"].as_array_mut().into_iter().flatten() {
-        rename(step);
-    }
-    run
-}
-
-async fn messages(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
+/// The newest, or those before one.
+pub async fn messages(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
     let part = match Part::of(query, "messages", "message") {
         Ok(part) => part,
         Err(refusal) => return Ok(refusal),
@@ -216,17 +171,45 @@ impl Part {
     }
 }
 
-async fn run(host: &Host, id: &str) -> Result<Reply, StoreError> {
-    let Ok(id) = id.parse::<i64>() else {
-        return Ok(not_found("a run's id is a number"));
+/// One message, whole.
+pub async fn message(host: &Host, id: &str) -> Result<Reply, StoreError> {
+    let Ok(id) = id.parse::<MessageId>() else {
+        return Ok(not_found("a message's id is a number"));
     };
-    Ok(match host.store.run(RunId(id)).await? {
-        Some(run) => Reply::json(StatusCode::OK, &with_ids(json!(run))),
-        None => not_found("there is no run of that id"),
-    })
+    let found = host.store.message(id).await?;
+    // The one before the next: the runs that it started are in the list alone.
+    let filter = MessageFilter {
+        limit: 1,
+        before: Some(MessageId(id.0.saturating_add(1))),
+    };
+    let listed = host.store.messages(filter).await?.pop();
+    let (Some(found), Some(summary)) = (found, listed.filter(|listed| listed.id == id)) else {
+        return Ok(not_found("there is no message of that id"));
+    };
+    let StoredMessage { message, .. } = found;
+    let whole = Whole {
+        summary,
+        body: as_it_is(message.body),
+        request: message.request.and_then(as_it_is),
+    };
+    Ok(Reply::json(StatusCode::OK, &whole))
 }
 
-async fn dataclip(host: &Host, id: &str) -> Result<Reply, StoreError> {
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    summary: fonio_store::MessageSummary,
+    body: Option<Box<RawValue>>,
+    request: Option<Box<RawValue>>,
+}
+
+/// JSON that goes out as it was stored.
+fn as_it_is(json: Vec<u8>) -> Option<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(json).ok()?).ok()
+}
+
+/// A stored state.
+pub async fn dataclip(host: &Host, id: &str) -> Result<Reply, StoreError> {
     let Ok(id) = id.parse::<i64>() else {
         return Ok(not_found("a dataclip's id is a number"));
     };

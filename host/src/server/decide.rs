@@ -1,4 +1,6 @@
-//! What a person decides about a run: `POST /api/v1/runs/<id>/retry` and `/cancel`.
+//! What a person decides about a run: `POST /api/v1/runs/<id>/retry`, `/cancel` and `/discard`. About many: [`super::bulk`].
+
+use std::sync::Arc;
 
 use fonio_access::{Event, Principal, What};
 use fonio_store::{
@@ -12,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::Reply;
 use super::peer::Peer;
+use super::routes::Decision;
 use crate::flow;
 use crate::host::Host;
 use crate::live::Live;
@@ -29,7 +32,7 @@ struct Wanted {
 }
 
 /// Where to begin.
-enum From {
+pub(super) enum From {
     Failed,
     Start,
     Step(StepId),
@@ -48,10 +51,17 @@ impl Wanted {
     }
 }
 
-/// Which run, and what is to be done with it. None for other paths.
-pub fn is_here(path: &str) -> Option<(&str, &str)> {
-    let (id, what) = path.strip_prefix("/api/v1/runs/")?.split_once('/')?;
-    matches!(what, "retry" | "cancel").then_some((id, what))
+/// Why it is not done.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub status: StatusCode,
+    pub said: String,
+}
+
+impl std::convert::From<Refused> for Reply {
+    fn from(refused: Refused) -> Reply {
+        Reply::problem(refused.status, &refused.said)
+    }
 }
 
 /// Does it, and writes down who had it done.
@@ -59,15 +69,16 @@ pub async fn answer(
     host: &Host,
     peer: &Peer,
     principal: &Principal,
-    (id, what): (&str, &str),
+    (id, decision): (&str, Decision),
     request: Request<Incoming>,
 ) -> Reply {
     let Ok(id) = id.parse::<RunId>() else {
         return Reply::problem(StatusCode::NOT_FOUND, "a run's id is a number");
     };
-    let (what, done) = match what {
-        "retry" => (What::Retry, retry(host, id, request).await),
-        _ => (What::Cancel, cancel(host, id).await),
+    let (what, done) = match decision {
+        Decision::Retry => (What::Retry, retry(host, id, request).await),
+        Decision::Cancel => (What::Cancel, cancel(host, id).await),
+        Decision::Discard => (What::Discard, discard(host, id).await),
     };
     match done {
         Ok((reply, detail)) => {
@@ -84,11 +95,36 @@ pub async fn answer(
 }
 
 async fn cancel(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
-    let cancelled = host.store.cancel(id).await.map_err(refused)?;
-    // Its step may be under way here. On another host that shares the store it goes on to its end, and leaves nothing.
-    let _ = host.cancelled.send(id);
+    let cancelled = end(host, id).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::OK, &json!({ "cancelled": cancelled }));
     Ok((reply, "cancelled".to_owned()))
+}
+
+/// Ends a run; no if it had ended.
+pub(super) async fn end(host: &Host, id: RunId) -> Result<bool, StoreError> {
+    let cancelled = host.store.cancel(id).await?;
+    // Its step may be under way here. On another host that shares the store it goes on to its end, and leaves nothing.
+    let _ = host.cancelled.send(id);
+    Ok(cancelled)
+}
+
+async fn discard(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
+    let found = host.store.for_retry(vec![id]).await.map_err(refused)?;
+    if found.is_empty() {
+        return Err(refused(StoreError::NoSuchRun { run: id }));
+    }
+    let gone = host.store.discard(vec![id]).await.map_err(refused)?;
+    let discarded = !gone.is_empty();
+    let reply = Reply::json(StatusCode::OK, &json!({ "discarded": discarded }));
+    Ok((reply, "discarded".to_owned()))
+}
+
+/// The project to run it with.
+pub(super) fn live(host: &Host) -> Result<Arc<Live>, Refused> {
+    host.live().ok_or_else(|| Refused {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        said: "there is no project to run it with yet".to_owned(),
+    })
 }
 
 async fn retry(
@@ -96,44 +132,42 @@ async fn retry(
     id: RunId,
     request: Request<Incoming>,
 ) -> Result<(Reply, String), Reply> {
-    let live = host.live().ok_or_else(|| {
-        Reply::problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "there is no project to run it with yet",
-        )
-    })?;
+    let live = live(host)?;
     let run = host.store.run(id).await.map_err(refused)?;
     let run = run.ok_or_else(|| refused(StoreError::NoSuchRun { run: id }))?;
     let wanted = wanted(host, request).await?;
-    let (first, detail) = first_steps(&live, &run, wanted)?;
+    let from = wanted.from()?;
+    let (first, detail) = first_steps(&live, &run, from, wanted.input)?;
     let again = host.store.run_again(id, first).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::CREATED, &json!({ "run_id": again }));
     Ok((reply, format!("{detail}, as run {again}")))
 }
 
 /// Where the new run begins, and that in words.
-fn first_steps(
+pub(super) fn first_steps(
     live: &Live,
     run: &RunDetail,
-    wanted: Wanted,
-) -> Result<(Vec<AgainFrom>, String), Reply> {
+    from: From,
+    input: Option<Box<RawValue>>,
+) -> Result<(Vec<AgainFrom>, String), Refused> {
     let failed = || {
         run.steps
             .iter()
             .rev()
             .find(|step| step.status == StepState::Failed)
     };
-    let step = match wanted.from()? {
-        From::Step(id) => Some(run.steps.iter().find(|step| step.id == id).ok_or_else(|| {
-            let said = format!("run {} has no step {id}", run.run.id);
-            Reply::problem(StatusCode::NOT_FOUND, &said)
-        })?),
+    let step = match from {
+        From::Step(id) => {
+            let named = run.steps.iter().find(|step| step.id == id);
+            Some(named.ok_or_else(|| Refused {
+                status: StatusCode::NOT_FOUND,
+                said: format!("run {} has no step {id}", run.run.id),
+            })?)
+        }
         From::Start => None,
         From::Failed => failed(),
     };
-    let edited = wanted
-        .input
-        .map(|state| AgainInput::Edited(state.get().as_bytes().to_vec()));
+    let edited = input.map(|state| AgainInput::Edited(state.get().as_bytes().to_vec()));
     let first = match step {
         Some(step) => vec![AgainFrom {
             job: step.job.clone(),
@@ -143,8 +177,10 @@ fn first_steps(
     };
     for from in &first {
         if !flow::is_there(live, &from.job) {
-            let said = format!("{} is no longer in the project", from.job);
-            return Err(Reply::problem(StatusCode::CONFLICT, &said));
+            return Err(Refused {
+                status: StatusCode::CONFLICT,
+                said: format!("{} is no longer in the project", from.job),
+            });
         }
     }
     let place = match step {
@@ -168,7 +204,7 @@ fn from_the_start(
     live: &Live,
     run: &RunDetail,
     edited: Option<AgainInput>,
-) -> Result<Vec<AgainFrom>, Reply> {
+) -> Result<Vec<AgainFrom>, Refused> {
     let oldest = run.steps.first().map(|step| input_of(run, step));
     let input = edited.or(oldest).unwrap_or(AgainInput::Message);
     let workflow = live.project.workflow(&run.run.workflow);
@@ -178,7 +214,8 @@ fn from_the_start(
             "the workflow {} no longer begins with its trigger {}",
             run.run.workflow, run.run.trigger
         );
-        Reply::problem(StatusCode::CONFLICT, &said)
+        let status = StatusCode::CONFLICT;
+        Refused { status, said }
     })?;
     let from = |job| AgainFrom {
         job,
@@ -204,11 +241,22 @@ async fn wanted(host: &Host, request: Request<Incoming>) -> Result<Wanted, Reply
 }
 
 fn refused(error: StoreError) -> Reply {
-    let status = match &error {
-        StoreError::NoSuchRun { .. } | StoreError::NoSuchDataclip { .. } => StatusCode::NOT_FOUND,
-        StoreError::RunOpen { .. } => StatusCode::CONFLICT,
-        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    Reply::problem(status, &error.to_string())
+    Refused::from(error).into()
+}
+
+impl std::convert::From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        let status = match &error {
+            StoreError::NoSuchRun { .. } | StoreError::NoSuchDataclip { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            StoreError::RunOpen { .. } => StatusCode::CONFLICT,
+            StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Refused {
+            status,
+            said: error.to_string(),
+        }
+    }
 }

@@ -1,22 +1,29 @@
 //! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
 //! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] and [`oidc`] for
-//! signing in, and [`audit`]; `/metrics` is [`metrics`]; who may stay connected, [`seats`]; `/` is the [`page`] in
+//! signing in, [`runs`], what is decided about them ([`decide`], [`bulk`]), and [`audit`]; its addresses are in [`routes`], and
+//! described in [`openapi`]; [`local`] is the host's own socket; `/metrics` is [`metrics`]; who may stay connected, [`seats`]; `/` is the [`page`] in
 //! `console/`. Every reply is given headers by [`protect`]. On a host of several tenants all this is below `/<tenant>`, and
 //! what belongs to none is [`root`].
 
 mod api;
 mod audit;
+mod bulk;
 mod decide;
 pub mod doors;
+mod filter;
+pub mod local;
 mod metrics;
 mod oidc;
+mod openapi;
 mod outages;
 mod page;
 pub mod peer;
 mod protect;
 mod reply;
 mod root;
+mod routes;
+mod runs;
 pub(crate) mod seats;
 mod session;
 pub mod tls;
@@ -42,6 +49,7 @@ use crate::tenants::{Found, Sites};
 use doors::Doors;
 use peer::Peer;
 pub use reply::{Body, Reply};
+use routes::To;
 use seats::{SEAT, Seat, Seats};
 use tls::Tls;
 
@@ -232,30 +240,47 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
     if session::is_here(path) {
         return session::answer(host.into(), peer, request).await;
     }
-    let role = match (&method, path) {
-        (_, "/api/v1/audit") => Role::Admin,
-        (&Method::GET, _) => Role::Viewer,
-        _ => Role::Editor,
-    };
+    let role = routes::role(&method, path);
     let principal = match peer.doors.admit(host, peer, &request, role) {
         Ok(principal) => principal,
         Err(refusal) => return refusal,
     };
-    if let (&Method::POST, Some((id, what))) = (&method, decide::is_here(path)) {
-        let run = (id.to_owned(), what.to_owned());
-        return decide::answer(host, peer, &principal, (&run.0, &run.1), request).await;
-    }
-    let query = request.uri().query();
-    match (&method, path) {
-        (&Method::GET, "/api/v1/audit") => {
-            audit::show(&peer.doors.access, &principal, Some(host.name()), query).await
+    let Some((route, id)) = routes::find(&method, path) else {
+        let said = match method {
+            Method::GET => {
+                "the API has runs, messages and what else GET /api/v1/openapi.json describes"
+                    .to_owned()
+            }
+            method => format!("there is nothing here to {method}; POST messages to /inbox"),
+        };
+        return Reply::problem(StatusCode::NOT_FOUND, &said);
+    };
+    let (to, id) = (route.to, id.to_owned());
+    let query = request.uri().query().map(str::to_owned);
+    let query = query.as_deref();
+    let answer = match to {
+        To::Decide(decision) => {
+            let what = (id.as_str(), decision);
+            return decide::answer(host, peer, &principal, what, request).await;
         }
-        (&Method::GET, path) => api::get(host, path, query).await,
-        (method, _) => Reply::problem(
-            StatusCode::NOT_FOUND,
-            &format!("there is nothing here to {method}; POST messages to /inbox"),
-        ),
-    }
+        To::DecideMany(decision) => {
+            return bulk::answer(host, peer, &principal, decision, request).await;
+        }
+        To::Audit => {
+            return audit::show(&peer.doors.access, &principal, Some(host.name()), query).await;
+        }
+        To::OpenApi => return openapi::show(),
+        To::Project => api::project_now(host).await,
+        To::Messages => api::messages(host, query).await,
+        To::Message => api::message(host, &id).await,
+        To::Dataclip => api::dataclip(host, &id).await,
+        To::Runs => runs::list(host, query).await,
+        To::Run => runs::show(host, &id, query).await,
+        // Those are answered before.
+        To::Session | To::Tenants => return nothing_here(&method),
+    };
+    answer
+        .unwrap_or_else(|error| Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))
 }
 
 /// 200 once it accepts work.

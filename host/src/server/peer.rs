@@ -1,8 +1,9 @@
 //! Whoever is at the other end of a connection, and the doors they stand before.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use fonio_access::Principal;
 use http::HeaderMap;
 
 use super::doors::Doors;
@@ -16,6 +17,8 @@ pub struct Peer {
     pub encrypted: bool,
     /// Whether the other side has shown a certificate that the listener's authority signed.
     pub certified: bool,
+    /// Who it is, where the kernel says so: the owner of the host, on its socket.
+    pub owner: Option<Principal>,
     /// What they stand before.
     pub doors: Arc<Doors>,
 }
@@ -27,7 +30,16 @@ impl Peer {
             address,
             encrypted: false,
             certified: false,
+            owner: None,
             doors,
+        }
+    }
+
+    /// The user of this number, to whom the host belongs, on this machine.
+    pub fn owner(uid: u32, doors: Arc<Doors>) -> Peer {
+        Peer {
+            owner: Some(Principal::local(uid)),
+            ..Peer::new(Ipv4Addr::LOCALHOST.into(), doors)
         }
     }
 

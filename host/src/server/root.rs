@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::doors::Place;
 use super::peer::Peer;
-use super::{Reply, audit, healthy, metrics, page, read_as, session};
+use super::{Reply, audit, healthy, metrics, openapi, page, read_as, session};
 use crate::host::Host;
 use crate::tenants::Sites;
 
@@ -25,6 +25,10 @@ pub async fn answer(sites: &Sites, peer: &Peer, request: Request<Incoming>) -> R
         (&Method::GET, "/sign-in.js") => page::sign_in(),
         (_, path) if session::is_here(path) => session::answer(place, peer, request).await,
         (&Method::GET, "/api/v1/tenants") => tenants(sites, peer, &request),
+        (&Method::GET, "/api/v1/openapi.json") => match peer.doors.known(place, peer, &request) {
+            Ok(_) => openapi::show(),
+            Err(refusal) => refusal,
+        },
         (&Method::GET, "/metrics") => match peer.doors.admit(place, peer, &request, Role::Viewer) {
             Ok(_) => every_metric(sites).await,
             Err(refusal) => refusal,

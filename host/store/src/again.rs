@@ -1,6 +1,7 @@
 //! What a person decides about a run: to do it again, whole or from one of its steps, or to end it.
 
 use crate::change::{Change, Failure, Writing};
+use crate::dead;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId};
 use crate::lanes::Lanes;
@@ -49,9 +50,9 @@ impl Store {
     }
 }
 
-struct Again {
-    of: RunId,
-    first: Vec<AgainFrom>,
+pub(crate) struct Again {
+    pub(crate) of: RunId,
+    pub(crate) first: Vec<AgainFrom>,
 }
 
 /// The run that is done again.
@@ -99,6 +100,7 @@ impl Change for Again {
             "UPDATE runs SET retried_by = $2 WHERE id = $1",
             values![self.of, run],
         )?;
+        dead::remove(writing, self.of)?;
         Ok(run)
     }
 }

@@ -1,6 +1,7 @@
 //! A run ends otherwise than by its steps, and what every run leaves behind when it ends.
 
 use crate::change::{Change, Failure, Writing};
+use crate::dead;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
 use crate::model::{LogLine, RunStatus, StepStatus, now_ms};
@@ -139,7 +140,11 @@ impl Writing<'_> {
             apart,
         )?;
         match later {
-            Some(later) => Ok(Some(later)),
+            Some(later) => {
+                self.db
+                    .execute("DELETE FROM parked WHERE step = $1", values![later.step])?;
+                Ok(Some(later))
+            }
             // It goes when the run leaves its lanes.
             None => self.db.query_opt(
                 "SELECT step, job, dataclip, CAST(0 AS BIGINT) FROM held WHERE run = $1",
@@ -179,6 +184,7 @@ impl Change for Fail {
             return Ok(false);
         };
         writing.effects.runs_failed += 1;
+        dead::add(writing, self.run)?;
         writing.db.execute(
             "INSERT INTO steps (id, run, job, status, attempt, exit_code, error, input, started_ms, finished_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

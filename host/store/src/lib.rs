@@ -29,6 +29,7 @@ mod begin;
 mod change;
 mod claim;
 mod collections;
+mod dead;
 mod deadline;
 mod ending;
 mod error;
@@ -51,6 +52,7 @@ mod read;
 mod reader;
 mod resume;
 mod schema;
+mod search;
 mod server;
 mod settle;
 mod sql;
@@ -77,5 +79,6 @@ pub use model::{
     StepState, StepStatus, StoredMessage, leaf_names,
 };
 pub use parked::{PARKED_MAX, Parked, ParkedAttempt, Parking};
+pub use search::{FoundRuns, Order, RunSearch, Standing};
 pub use store::{Store, StoreOptions};
 pub use turn::{HeldBy, Priority, RunRule, RunRules, Turn};

@@ -175,18 +175,51 @@ pub(crate) fn is_last_tick_open(db: &mut Db, clock: &str) -> Result<bool, SqlErr
     Ok(open.is_some())
 }
 
-/// What [`summary`] reads.
+/// What [`summary`] reads, of the table that is called so.
 macro_rules! summaries {
-    () => {
-        "SELECT id, message, workflow, trigger, job, status, created_ms, finished_ms, output, retry_of, retried_by, due_ms,
-                deadline_ms, (SELECT held.lane FROM held WHERE held.run = runs.id) FROM runs"
+    ($r:literal) => {
+        concat!(
+            "SELECT ",
+            $r,
+            ".id, ",
+            $r,
+            ".message, ",
+            $r,
+            ".workflow, ",
+            $r,
+            ".trigger, ",
+            $r,
+            ".job, ",
+            $r,
+            ".status, ",
+            $r,
+            ".created_ms, ",
+            $r,
+            ".finished_ms, ",
+            $r,
+            ".output, ",
+            $r,
+            ".retry_of, ",
+            $r,
+            ".retried_by, ",
+            $r,
+            ".due_ms, ",
+            $r,
+            ".deadline_ms, (SELECT held.lane FROM held WHERE held.run = ",
+            $r,
+            ".id)"
+        )
     };
 }
+pub(crate) use summaries;
 
 pub(crate) fn runs(db: &mut Db, filter: RunFilter) -> Result<Vec<RunSummary>, SqlError> {
     let before = filter.before.unwrap_or(RunId(i64::MAX));
     db.query(
-        concat!(summaries!(), " WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+        concat!(
+            summaries!("r"),
+            " FROM runs r WHERE id < $1 ORDER BY id DESC LIMIT $2"
+        ),
         values![before, filter.limit.min(RUNS_MAX) as i64],
         summary,
     )
@@ -196,7 +229,7 @@ pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDet
     // One snapshot: otherwise a step settled between the reads would show twice or not at all.
     db.at_one_moment(|db| {
         let run = db.query_opt(
-            concat!(summaries!(), " WHERE id = $1"),
+            concat!(summaries!("r"), " FROM runs r WHERE id = $1"),
             values![id],
             summary,
         )?;
@@ -287,7 +320,7 @@ pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
     })
 }
 
-fn summary(row: &Row<'_>) -> Result<RunSummary, SqlError> {
+pub(crate) fn summary(row: &Row<'_>) -> Result<RunSummary, SqlError> {
     Ok(RunSummary {
         id: row.get(0)?,
         message: row.get(1)?,
@@ -340,7 +373,7 @@ fn settled_steps(db: &mut Db, run: RunId) -> Result<(Vec<StepDetail>, bool), Sql
     Ok((steps, truncated))
 }
 
-fn settled_step(row: &Row<'_>) -> Result<StepDetail, SqlError> {
+pub(crate) fn settled_step(row: &Row<'_>) -> Result<StepDetail, SqlError> {
     let status = match row.get(2)? {
         StepStatus::Succeeded => StepState::Succeeded,
         StepStatus::Failed => StepState::Failed,

@@ -1,6 +1,7 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
 use crate::change::{Change, Failure, Writing, len};
+use crate::dead;
 use crate::ending::Ties;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
@@ -293,6 +294,7 @@ impl Settle {
             )?;
             writing.effects.runs_succeeded += 1;
         } else {
+            dead::add(writing, run)?;
             writing.effects.runs_failed += 1;
         }
         writing.effects.finished.push(run);

@@ -27,6 +27,8 @@ mod keys;
 mod model;
 #[path = "suite/parked.rs"]
 mod parked;
+#[path = "suite/search.rs"]
+mod search;
 #[path = "suite/turns.rs"]
 mod turns;
 #[path = "suite/turns_histories.rs"]

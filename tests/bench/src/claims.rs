@@ -214,6 +214,7 @@ fn run() -> NewRun {
             job: "register".to_owned(),
             input: None,
         }],
+        turn: fonio_store::Turn::default(),
     }
 }
 

@@ -76,6 +76,11 @@ pub fn small_message(kind: &str) -> String {
 
 /// 100 records, together some 13 KB.
 pub fn hundred_visits() -> Value {
+    visits(100)
+}
+
+/// So many records, some 150 bytes each.
+pub fn visits(count: usize) -> Value {
     const GIVEN: [&str; 7] = [
         "Amina", "Josefa", "Grace", "Lindiwe", "Mariam", "Ruth", "Zuhura",
     ];
@@ -96,7 +101,7 @@ pub fn hundred_visits() -> Value {
             "systolic": 95 + n * 11 % 60,
         })
     };
-    json!({ "kind": "visits", "visits": (0..100).map(visit).collect::<Vec<_>>() })
+    json!({ "kind": "visits", "visits": (0..count).map(visit).collect::<Vec<_>>() })
 }
 
 /// A project whose triggers tell by `kind` what a message meets: `noop` a trivial job, `visits` the mapping job.

@@ -30,6 +30,8 @@ struct Measured {
     /// Messages of 100 records each, from the first request until the last run is settled.
     end_to_end_per_s: f64,
     end_to_end_message_bytes: usize,
+    /// The same with messages of one record: what forms send.
+    end_to_end_one_record_per_s: f64,
     binary_mib: f64,
 }
 
@@ -47,6 +49,9 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
     let after_10k = settled(&server)?;
     run_through(&server, &target)?;
     let after_20k = settled(&server)?;
+    let single = inputs::visits(1).to_string();
+    let single = Target::post(server.address, "/inbox", &single, 202);
+    let one_record = run_through(&server, &single)?;
     let failed = server.metric("fonio_steps_failed_total")?;
     anyhow::ensure!(failed == 0, "{failed} runs of the mapping job failed");
     server.stop()?;
@@ -60,6 +65,7 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
         rss_anon_after_20k_mib: rounded(after_20k.anon_mib),
         end_to_end_per_s: rounded(MESSAGES as f64 / first.as_secs_f64()),
         end_to_end_message_bytes: body.len(),
+        end_to_end_one_record_per_s: rounded(MESSAGES as f64 / one_record.as_secs_f64()),
         binary_mib: rounded(std::fs::metadata(program)?.len() as f64 / f64::from(1 << 20)),
     })
 }
@@ -70,7 +76,7 @@ fn settled(server: &Server) -> anyhow::Result<Memory> {
 }
 
 fn run_through(server: &Server, target: &Target) -> anyhow::Result<Duration> {
-    eprintln!("{MESSAGES} messages of 100 records, accepted and run");
+    eprintln!("{MESSAGES} messages, accepted and run");
     let started = Instant::now();
     let outcome = load::for_count(target, CONNECTIONS, MESSAGES)?;
     anyhow::ensure!(

@@ -187,6 +187,10 @@ const MIGRATIONS: &[&str] = &[
     DROP INDEX keys_by_age;
     CREATE INDEX keys_by_end ON keys (until_ms);
 "#,
+    r#"
+    CREATE TABLE dead (run BIGINT PRIMARY KEY);
+    INSERT INTO dead SELECT id FROM runs WHERE status = 3 AND retried_by IS NULL;
+"#,
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.

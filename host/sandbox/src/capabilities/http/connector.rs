@@ -86,13 +86,18 @@ pub fn trust_also(pem: &[u8]) -> Result<(), AuthorityError> {
         .map_err(|_| AuthorityError::Late)
 }
 
+/// Who is trusted; settled with the first call.
+pub fn trusted() -> Arc<RootCertStore> {
+    Arc::clone(ROOTS.get_or_init(|| Arc::new(roots())))
+}
+
 /// TLS with sessions of its own: a ticket that one job's server gave must not tell another's who is there.
 fn tls() -> TlsConnector {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring offers the default protocol versions")
-        .with_root_certificates(Arc::clone(ROOTS.get_or_init(|| Arc::new(roots()))))
+        .with_root_certificates(trusted())
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
 }

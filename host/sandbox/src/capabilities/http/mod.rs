@@ -21,7 +21,7 @@ pub mod marks;
 pub mod reached;
 pub mod step;
 
-pub use connector::{AuthorityError, trust_also};
+pub use connector::{AuthorityError, trust_also, trusted};
 pub use egress::Egress;
 pub use fetch::FetchError;
 pub use marks::RequestMarks;

@@ -1,0 +1,125 @@
+//! Dead letters: runs that have failed, until somebody does them again or discards them. A run, its message and its states
+//! stay as they are; what is kept here is that somebody has yet to decide.
+
+use crate::again::{Again, AgainFrom};
+use crate::change::{Change, Failure, Writing};
+use crate::error::StoreError;
+use crate::ids::RunId;
+use crate::model::{RunDetail, StepDetail};
+use crate::read::{self, summaries, summary};
+use crate::sql::{Db, SqlError, values};
+use crate::store::Store;
+
+/// The run has failed, and waits for somebody's decision.
+pub(crate) fn add(writing: &mut Writing<'_>, run: RunId) -> Result<(), SqlError> {
+    writing
+        .db
+        .execute("INSERT INTO dead (run) VALUES ($1)", values![run])?;
+    Ok(())
+}
+
+/// It is decided. No if it was before, or never waited for that.
+pub(crate) fn remove(writing: &mut Writing<'_>, run: RunId) -> Result<bool, SqlError> {
+    let gone = writing.db.query_opt(
+        "DELETE FROM dead WHERE run = $1 RETURNING run",
+        values![run],
+        |_| Ok(()),
+    )?;
+    Ok(gone.is_some())
+}
+
+impl Store {
+    /// Does a run again if it is a dead letter, and else nothing: of two who decide at the same moment only one does.
+    ///
+    /// # Errors
+    /// As [`Store::run_again`].
+    pub async fn run_dead_again(
+        &self,
+        of: RunId,
+        first: Vec<AgainFrom>,
+    ) -> Result<Option<RunId>, StoreError> {
+        self.change(DeadAgain(Again { of, first })).await
+    }
+
+    /// Takes runs off the dead letters, and gives those that were.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn discard(&self, runs: Vec<RunId>) -> Result<Vec<RunId>, StoreError> {
+        self.change(Discard(runs)).await
+    }
+
+    /// Runs with those of their steps that a retry begins from: the first, and the last that failed, without their logs.
+    /// Runs that are not there are left out.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn for_retry(&self, runs: Vec<RunId>) -> Result<Vec<RunDetail>, StoreError> {
+        let each = move |db: &mut Db| {
+            let found = runs.iter().map(|run| ends(db, *run));
+            let found: Result<Vec<_>, SqlError> = found.collect();
+            Ok(found?.into_iter().flatten().collect())
+        };
+        self.pages().read(each).await
+    }
+}
+
+fn ends(db: &mut Db, id: RunId) -> Result<Option<RunDetail>, SqlError> {
+    let run = db.query_opt(
+        concat!(summaries!("r"), " FROM runs r WHERE id = $1"),
+        values![id],
+        summary,
+    )?;
+    let Some(run) = run else { return Ok(None) };
+    let steps: Vec<StepDetail> = db.query(
+        "SELECT id, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms FROM steps
+         WHERE id IN (SELECT min(id) FROM steps WHERE run = $1 UNION
+                      SELECT max(id) FROM steps WHERE run = $1 AND status = 3) ORDER BY id",
+        values![id],
+        read::settled_step,
+    )?;
+    Ok(Some(RunDetail {
+        run,
+        steps,
+        truncated: false,
+    }))
+}
+
+struct DeadAgain(Again);
+
+impl Change for DeadAgain {
+    type Answer = Option<RunId>;
+
+    fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<Option<RunId>, Failure> {
+        let dead = writing.db.query_opt(
+            "SELECT run FROM dead WHERE run = $1",
+            values![self.0.of],
+            |_| Ok(()),
+        )?;
+        dead.map(|()| self.0.apply(writing)).transpose()
+    }
+}
+
+struct Discard(Vec<RunId>);
+
+impl Change for Discard {
+    type Answer = Vec<RunId>;
+
+    fn weight(&self) -> usize {
+        0
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<Vec<RunId>, Failure> {
+        let mut discarded = Vec::new();
+        for &run in &self.0 {
+            if remove(writing, run)? {
+                discarded.push(run);
+            }
+        }
+        Ok(discarded)
+    }
+}

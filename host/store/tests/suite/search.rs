@@ -1,0 +1,253 @@
+//! Runs that are looked for by what is known of them, and dead letters.
+
+use super::common::*;
+use fonio_store::{
+    AgainFrom, AgainInput, FirstStep, NewRun, Order, RunId, RunSearch, RunStatus, Standing, Store,
+    Turn,
+};
+
+/// A run of this workflow that has ended with a step of this job.
+async fn ended(store: &Store, workflow: &str, job: &str, error: Option<&str>) -> RunId {
+    let run = NewRun {
+        workflow: workflow.to_owned(),
+        trigger: "trigger".to_owned(),
+        first: vec![FirstStep {
+            job: job.to_owned(),
+            input: None,
+        }],
+        turn: Turn::default(),
+    };
+    let accepted = store.accept(message("1"), vec![run]).await;
+    let run = accepted.expect("an accept").runs[0];
+    let settlement = match error {
+        None => success("2", &[]),
+        Some(error) => fonio_store::Settlement {
+            error: Some(error.to_owned()),
+            ..failure(&[])
+        },
+    };
+    settle_next(store, settlement).await;
+    run
+}
+
+async fn found(store: &Store, search: RunSearch) -> Vec<RunId> {
+    let found = store.search(search).await.expect("a search");
+    assert_eq!(found.next, None);
+    found.runs.iter().map(|run| run.id).collect()
+}
+
+fn standing(standing: Standing) -> RunSearch {
+    RunSearch {
+        standing,
+        ..RunSearch::default()
+    }
+}
+
+fn from_message(job: &str) -> Vec<AgainFrom> {
+    vec![AgainFrom {
+        job: job.to_owned(),
+        input: AgainInput::Message,
+    }]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_are_found_by_workflow_job_status_error_and_time() {
+    let dir = directory();
+    let store = open(&dir);
+    let well = ended(&store, "a", "send", None).await;
+    let refused = ended(
+        &store,
+        "a",
+        "send",
+        Some(r#"{"message":"Connection REFUSED"}"#),
+    )
+    .await;
+    let quoted = ended(
+        &store,
+        "b",
+        "b/send",
+        Some(r#"{"message":"no \"Ama\" at 100%"}"#),
+    )
+    .await;
+    let open = begin(&store, "1", "keep").await;
+    let all = RunSearch::default;
+    assert_eq!(found(&store, all()).await, [open, quoted, refused, well]);
+    let named = |what: &str| Some(what.to_owned());
+    let cases = [
+        (
+            RunSearch {
+                workflow: named("a"),
+                ..all()
+            },
+            vec![refused, well],
+        ),
+        (
+            RunSearch {
+                job: named("send"),
+                ..all()
+            },
+            vec![quoted, refused, well],
+        ),
+        (
+            RunSearch {
+                job: named("send"),
+                ..standing(Standing::Is(RunStatus::Failed))
+            },
+            vec![quoted, refused],
+        ),
+        (standing(Standing::Is(RunStatus::Succeeded)), vec![well]),
+        (standing(Standing::Open), vec![open]),
+        (standing(Standing::Dead), vec![quoted, refused]),
+        (
+            RunSearch {
+                error: named("connection refused"),
+                ..all()
+            },
+            vec![refused],
+        ),
+        (
+            RunSearch {
+                error: named("no \"Ama\" at 100%"),
+                ..all()
+            },
+            vec![quoted],
+        ),
+        (
+            RunSearch {
+                error: named("100_"),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            RunSearch {
+                since_ms: Some(i64::MAX),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            RunSearch {
+                until_ms: Some(1_000),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            RunSearch {
+                since_ms: Some(1_000),
+                until_ms: Some(i64::MAX),
+                workflow: named("b"),
+                ..all()
+            },
+            vec![quoted],
+        ),
+    ];
+    for (search, expected) in cases {
+        assert_eq!(found(&store, search.clone()).await, expected, "{search:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_goes_on_from_where_it_ended_in_either_order() {
+    let dir = directory();
+    let store = open(&dir);
+    let mut runs = Vec::new();
+    for at in 0..5 {
+        let error = (at % 2 == 0).then_some("{}");
+        runs.push(ended(&store, "a", "send", error).await);
+    }
+    let dead = vec![runs[0], runs[2], runs[4]];
+    for (standing, expected) in [(Standing::Any, runs), (Standing::Dead, dead)] {
+        for newest_first in [true, false] {
+            let (mut at, mut seen) = (None, Vec::new());
+            loop {
+                let search = RunSearch {
+                    standing,
+                    limit: 2,
+                    order: if newest_first {
+                        Order::NewestFirst(at)
+                    } else {
+                        Order::OldestFirst(at)
+                    },
+                    ..RunSearch::default()
+                };
+                let part = store.search(search).await.expect("a search");
+                assert!(part.runs.len() <= 2);
+                seen.extend(part.runs.iter().map(|run| run.id));
+                match part.next {
+                    Some(next) => at = Some(next),
+                    None => break,
+                }
+            }
+            if newest_first {
+                seen.reverse();
+            }
+            assert_eq!(seen, expected);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_is_one_until_it_is_done_again_or_discarded_and_only_once() {
+    let dir = directory();
+    let store = open(&dir);
+    let (first, second) = (
+        ended(&store, "a", "send", Some("{}")).await,
+        ended(&store, "a", "send", Some("{}")).await,
+    );
+    let well = ended(&store, "a", "send", None).await;
+    let again = store.run_dead_again(first, from_message("send")).await;
+    let again = again.expect("a retry").expect("it was dead");
+    let twice = store.run_dead_again(first, from_message("send")).await;
+    assert_eq!(twice, Ok(None));
+    assert_eq!(
+        store.run_dead_again(well, from_message("send")).await,
+        Ok(None)
+    );
+    assert_eq!(
+        found(&store, standing(Standing::Dead)).await,
+        [second],
+        "it is decided"
+    );
+    settle_next(&store, failure(&[])).await;
+    assert_eq!(
+        found(&store, standing(Standing::Dead)).await,
+        [again, second],
+        "it has failed again"
+    );
+    let discarded = store.discard(vec![second, well, RunId(999)]).await;
+    assert_eq!(discarded, Ok(vec![second]));
+    let by_hand = store.run_again(again, from_message("send")).await;
+    by_hand.expect("a retry");
+    let (_dir, store) = after_a_crash(&dir);
+    assert_eq!(found(&store, standing(Standing::Dead)).await, []);
+    let kept = store.run(second).await.expect("a read").expect("the run");
+    assert_eq!(
+        kept.run.status,
+        RunStatus::Failed,
+        "what is discarded is kept"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_a_retry_the_first_step_and_the_last_that_failed_are_read() {
+    let dir = directory();
+    let store = open(&dir);
+    let run = begin(&store, "1", "a").await;
+    settle_next(&store, success("2", &["b"])).await;
+    let mut log = failure(&["c"]);
+    log.log = vec![fonio_store::LogLine {
+        level: fonio_store::LogLevel::Info,
+        at_ms: 1,
+        message: "much".to_owned(),
+    }];
+    settle_next(&store, log).await;
+    settle_next(&store, success("3", &[])).await;
+    let found = store.for_retry(vec![run, RunId(999)]).await;
+    let found = found.expect("a read");
+    assert_eq!(found.len(), 1);
+    let jobs: Vec<&str> = found[0].steps.iter().map(|step| &*step.job).collect();
+    assert_eq!(jobs, ["a", "b"]);
+    assert!(found[0].steps[1].log.is_empty());
+}
