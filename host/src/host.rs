@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::outage::Outages;
 use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
+use crate::sweeper;
 use crate::tenants::{Means, Ration};
 use crate::turns;
 use crate::workbench::{Turns, Workbench};
@@ -91,6 +92,8 @@ pub struct Figures {
     pub reloads: AtomicU64,
     /// Reloads that left the old project in place.
     pub reloads_failed: AtomicU64,
+    /// Messages, runs, states and logs that retention has forgotten.
+    pub swept: [AtomicU64; 4],
 }
 
 impl Figures {
@@ -270,6 +273,8 @@ impl Host {
         if let Err(error) = self.store.set_rules(turns::rules(&live.project)).await {
             tracing::warn!(%error, "runs that wait for others move on by the new rules when one of those ends");
         }
+        let keep = live.project.settings.retention.keep;
+        self.store.keep(sweeper::kept_at_all(keep));
         self.live.store(Some(Arc::new(live)));
         self.generation.send_modify(|generation| *generation += 1);
         if old.is_some() {

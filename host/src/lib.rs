@@ -10,6 +10,7 @@
 //! - [`server`] and [`receiver`]: from a request to a stored message; [`repeater`] and `clock`: from a clock to a stored run.
 //! - [`author`]: writing an adaptor, building it and testing it.
 //! - [`turns`]: which runs go first, and which one after another; `deadline`: until when; `steady`: by which clock.
+//! - [`forget`]: messages of a person, given out or forgotten; `sweeper`: what is older than it is kept.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
 //!   with.
 //! - [`outage`]: steps that wait for a system that is out; `marks`: by what a system knows a request again.
@@ -34,6 +35,7 @@ mod deadline;
 pub mod fields;
 pub mod flights;
 pub mod flow;
+pub mod forget;
 pub mod granted;
 pub mod hardening;
 pub mod host;
@@ -54,6 +56,7 @@ pub mod server;
 pub mod state;
 mod steady;
 pub mod storage;
+mod sweeper;
 pub mod tenants;
 pub mod trust;
 pub mod turns;

@@ -146,7 +146,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             body = String::from_utf8_lossy(state);
             Input::State(&body)
         }
-        StepInput::Nothing => Input::Nothing,
+        StepInput::Nothing | StepInput::Lost(_) => Input::Nothing,
     };
     let time = StepTime::of(&claimed, time_left(&live, &claimed));
     let step = flow::Step {
@@ -161,7 +161,10 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         },
         listener: None,
     };
-    let ended = flow::run(&host.sandbox, &live, step).await;
+    let ended = match &claimed.input {
+        StepInput::Lost(why) => flow::lost(why),
+        _ => flow::run(&host.sandbox, &live, step).await,
+    };
     let ended = time.said_of(&live, &claimed, ended);
     if let Some(usage) = ended.usage {
         host.ration.computed(usage.cpu, Instant::now());

@@ -7,11 +7,12 @@ use fonio_store::{Store, StoreError, StoreOptions};
 /// The variable that stands for `--store`: a password on a command line is read by everybody on the machine.
 pub const VARIABLE: &str = "FONIO_STORE";
 
-/// What `--store` and `--queue` say, for each store that a host opens.
+/// What `--store`, `--queue` and `--disk-reserve` say, for each store that a host opens.
 #[derive(Clone)]
 pub struct Storage {
     database: Option<String>,
     queue_max: u64,
+    disk_reserve: u64,
 }
 
 impl std::fmt::Debug for Storage {
@@ -29,7 +30,11 @@ impl Storage {
     ///
     /// # Errors
     /// A sentence, when it is no address of a database.
-    pub fn new(given: Option<String>, queue_max: u64) -> Result<Storage, String> {
+    pub fn new(
+        given: Option<String>,
+        queue_max: u64,
+        disk_reserve: u64,
+    ) -> Result<Storage, String> {
         let known = |url: &String| {
             ["postgres://", "postgresql://"]
                 .iter()
@@ -43,6 +48,7 @@ impl Storage {
             database => Ok(Storage {
                 database,
                 queue_max,
+                disk_reserve,
             }),
         }
     }
@@ -65,6 +71,7 @@ impl Storage {
         let options = StoreOptions {
             queue_max: self.queue_max,
             stored_max,
+            disk_reserve: self.disk_reserve,
             ..StoreOptions::default()
         };
         match &self.database {

@@ -156,9 +156,12 @@ fn a_tenant_whose_hour_is_computed_waits_and_its_neighbour_does_not() {
 #[test]
 fn a_tenant_that_stored_its_share_is_refused_and_its_neighbour_is_not() {
     let host = serving(project("stored = \"1MiB\"\n", "fn(state => state)"));
-    let body = json!({ "padding": "x".repeat(200_000) }).to_string();
     let headers = [("content-type", "application/json")];
+    let mut n = 0;
     let refused = wait_for("the share to be used", || {
+        // Each is another: what is the same is stored once.
+        n += 1;
+        let body = json!({ "n": n, "padding": "x".repeat(200_000) }).to_string();
         let reply = host.send("POST", "/clinic/inbox", &headers, body.as_bytes());
         (reply.status != 202).then_some(reply)
     });

@@ -58,6 +58,8 @@ pub enum What {
     Discard,
     /// Something was taken out of the host.
     Export,
+    /// Messages were deleted, with everything that came of them.
+    Erase,
 }
 
 /// Something that happened. It must hold no secret: what it says is shown to every admin.
@@ -116,6 +118,7 @@ impl What {
             What::Cancel => "cancel",
             What::Discard => "discard",
             What::Export => "export",
+            What::Erase => "erase",
         }
     }
 }

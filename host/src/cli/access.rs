@@ -66,7 +66,8 @@ impl Data {
         );
     }
 
-    fn folder(&self) -> Result<PathBuf, Failure> {
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Failure> {
         match &self.dir {
             Some(dir) => Ok(dir.clone()),
             None => Ok(serve::project_dir(None)?.join(".fonio")),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::output::println;
 use super::reach::Reach;
 use super::rows::{self, Cell};
-use super::{Exit, Failure, when};
+use super::{Exit, Failure, forget, when};
 
 /// Messages: what has arrived, and which runs it started.
 #[derive(Debug, Subcommand)]
@@ -15,6 +15,8 @@ pub(crate) enum MessagesCommand {
     List(List),
     /// Prints a message: its body, as jobs find it in `state.data`.
     Show(Show),
+    Export(forget::Export),
+    Delete(forget::Delete),
 }
 
 #[derive(Debug, Args)]
@@ -48,6 +50,8 @@ impl MessagesCommand {
         match self {
             MessagesCommand::List(list) => list.execute().await,
             MessagesCommand::Show(show) => show.execute().await,
+            MessagesCommand::Export(export) => export.execute().await,
+            MessagesCommand::Delete(delete) => delete.execute().await,
         }
     }
 }

@@ -5,10 +5,12 @@ mod adaptor;
 mod ask;
 mod audit;
 mod author;
+mod backup;
 mod check;
 mod compile;
 mod dead;
 mod doors;
+mod forget;
 mod import;
 mod inspect;
 mod lock;
@@ -25,6 +27,7 @@ mod runs;
 mod sandbox;
 mod serve;
 mod shutdown;
+mod store;
 mod token;
 mod triggers;
 mod user;
@@ -74,6 +77,11 @@ enum Command {
     Messages(messages::MessagesCommand),
     #[command(subcommand)]
     Dead(dead::DeadCommand),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    /// The file that a host keeps everything in.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Compiles one guest within limits; the host starts this as a child of its own.
     #[command(hide = true)]
     CompileGuest {
@@ -170,6 +178,9 @@ pub fn main() -> ExitCode {
         Command::Runs(runs) => on_runtime(runs.execute()),
         Command::Messages(messages) => on_runtime(messages.execute()),
         Command::Dead(dead) => on_runtime(dead.execute()),
+        Command::Backup(backup) => backup.execute(),
+        Command::Restore(restore) => restore.execute(),
+        Command::Store(store) => on_runtime(store.execute()),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_access::Access;
-use fonio_project::{Project, TriggerKind};
+use fonio_project::{Project, TriggerKind, parse_size};
 use fonio_sandbox::SandboxOptions;
 use fonio_store::{DirectoryLock, StoreOptions};
 use tokio::net::TcpListener;
@@ -55,6 +55,10 @@ pub(crate) struct Serve {
     /// How many steps may wait, of each tenant; the inbox answers 503 while more do.
     #[arg(long, value_name = "STEPS", default_value_t = StoreOptions::default().queue_max)]
     queue: u64,
+    /// How much of the disk stays free, 512MiB for instance; while less is, the inbox answers 503 and what was accepted is
+    /// finished. 0B is nothing [default: 256MiB].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    disk_reserve: Option<u64>,
     /// Keep every right of the process: for debuggers and profilers, which cannot look into a hardened one.
     #[arg(long)]
     no_hardening: bool,
@@ -129,7 +133,9 @@ impl Serve {
         };
         let data = self.data.unwrap_or_else(|| what.dir().join(".fonio"));
         let store = self.store.or_else(|| std::env::var(storage::VARIABLE).ok());
-        let storage = Storage::new(store, self.queue).map_err(Failure::usage)?;
+        let reserve = self.disk_reserve;
+        let reserve = reserve.unwrap_or(StoreOptions::default().disk_reserve);
+        let storage = Storage::new(store, self.queue, reserve).map_err(Failure::usage)?;
         fonio_store::make_folder(&data).map_err(Failure::failed)?;
         let sandbox = SandboxOptions {
             steps: what.steps(),

@@ -155,7 +155,15 @@ pub async fn run(sandbox: &Sandbox, live: &Live, step: Step<'_>) -> Ended {
 }
 
 fn gone(key: &str) -> Ended {
-    let said = format!("the job {key} is no longer in the project");
+    not_begun(format!("the job {key} is no longer in the project"))
+}
+
+/// What a step would start from is no longer where it was stored.
+pub fn lost(why: &str) -> Ended {
+    not_begun(format!("what it starts from is lost: {why}"))
+}
+
+fn not_begun(said: String) -> Ended {
     Ended {
         failure: Some(StepFailure::new(FailureKind::Load, "LoadError", said)),
         job_failure: None,

@@ -4,7 +4,7 @@
 mod body;
 mod door;
 mod form;
-mod glance;
+pub(crate) mod glance;
 pub(crate) mod intake;
 mod put_off;
 mod repetition;

@@ -241,15 +241,18 @@ async fn wanted(host: &Host, request: Request<Incoming>) -> Result<Wanted, Reply
 }
 
 fn refused(error: StoreError) -> Reply {
+    if let StoreError::DiskNearlyFull { .. } = error {
+        return Reply::later(&error.to_string());
+    }
     Refused::from(error).into()
 }
 
 impl std::convert::From<StoreError> for Refused {
     fn from(error: StoreError) -> Refused {
         let status = match &error {
-            StoreError::NoSuchRun { .. } | StoreError::NoSuchDataclip { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            StoreError::NoSuchRun { .. }
+            | StoreError::NoSuchDataclip { .. }
+            | StoreError::NoSuchMessage { .. } => StatusCode::NOT_FOUND,
             StoreError::RunOpen { .. } => StatusCode::CONFLICT,
             StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::SERVICE_UNAVAILABLE,

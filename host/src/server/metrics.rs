@@ -85,6 +85,30 @@ const METRICS: &[Metric] = &[
         read: |at| read(&at.host.figures.reloads_failed),
     },
     Metric {
+        name: "fonio_swept_messages_total",
+        kind: "counter",
+        help: "Messages that retention has forgotten since the start.",
+        read: |at| read(&at.host.figures.swept[0]),
+    },
+    Metric {
+        name: "fonio_swept_runs_total",
+        kind: "counter",
+        help: "Runs that retention has forgotten since the start.",
+        read: |at| read(&at.host.figures.swept[1]),
+    },
+    Metric {
+        name: "fonio_swept_dataclips_total",
+        kind: "counter",
+        help: "States that retention has forgotten since the start.",
+        read: |at| read(&at.host.figures.swept[2]),
+    },
+    Metric {
+        name: "fonio_swept_logs_total",
+        kind: "counter",
+        help: "Logs of steps and attempts that retention has forgotten since the start.",
+        read: |at| read(&at.host.figures.swept[3]),
+    },
+    Metric {
         name: "fonio_project_problems",
         kind: "gauge",
         help: "Problems in the project's files as they are now.",

@@ -12,6 +12,7 @@ mod bulk;
 mod decide;
 pub mod doors;
 mod filter;
+mod forget;
 pub mod local;
 mod metrics;
 mod oidc;
@@ -266,6 +267,9 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
         To::DecideMany(decision) => {
             return bulk::answer(host, peer, &principal, decision, request).await;
         }
+        To::Forget(asked) => {
+            return forget::answer(host, peer, &principal, asked, request).await;
+        }
         To::Audit => {
             return audit::show(&peer.doors.access, &principal, Some(host.name()), query).await;
         }
@@ -287,6 +291,9 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
 fn ready(host: &Host) -> Reply {
     if host.is_stopping() {
         return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "the host is shutting down");
+    }
+    if let Some(short) = host.store.nearly_full() {
+        return Reply::later(&short.to_string());
     }
     match host.live() {
         Some(_) => Reply::json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),

@@ -4,6 +4,8 @@
 use fonio_access::Role;
 use http::Method;
 
+use super::forget::Asked;
+
 /// One method of one address.
 #[derive(Debug)]
 pub struct Route {
@@ -53,6 +55,8 @@ pub enum To {
     Runs,
     /// [`super::runs`].
     Run,
+    /// [`super::forget`].
+    Forget(Asked),
     /// [`super::decide`].
     Decide(Decision),
     /// [`super::bulk`].
@@ -113,6 +117,20 @@ pub static ROUTES: &[Route] = {
         route(GET, "/api/v1/project", VIEWER, Project, To::Project),
         route(GET, "/api/v1/messages", VIEWER, Project, Messages),
         route(GET, "/api/v1/messages/{message}", VIEWER, Project, Message),
+        route(
+            POST,
+            "/api/v1/messages/export",
+            ADMIN,
+            Project,
+            To::Forget(Asked::Export),
+        ),
+        route(
+            POST,
+            "/api/v1/messages/delete",
+            ADMIN,
+            Project,
+            To::Forget(Asked::Delete),
+        ),
         route(
             GET,
             "/api/v1/dataclips/{dataclip}",

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{Lanes, Places, Share};
 use crate::host::Host;
 use crate::workbench::Turns;
-use crate::{alarm, granted, outage, reload, repeater, runner};
+use crate::{alarm, granted, outage, reload, repeater, runner, sweeper};
 
 /// How long what runs of a tenant that is gone may take to end before anybody is told that it is waited for.
 const SOON: Duration = Duration::from_secs(1);
@@ -54,6 +54,7 @@ impl Running {
             tokio::spawn(repeater::run(Arc::clone(&host))),
             tokio::spawn(alarm::run(Arc::clone(&host))),
             tokio::spawn(outage::run(Arc::clone(&host))),
+            tokio::spawn(sweeper::run(Arc::clone(&host))),
             tokio::spawn(reload::run(Arc::clone(&host), hints, hint.clone())),
         ];
         Running { host, hint, tasks }

@@ -1,5 +1,6 @@
 //! A message comes in: it and the first step of each workflow it meets become durable together.
 
+use crate::bodies::{self, Placed};
 use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::MessageId;
@@ -11,13 +12,16 @@ pub(crate) struct Accept {
     pub(crate) message: NewMessage,
     pub(crate) runs: Vec<NewRun>,
     pub(crate) received_ms: i64,
+    /// Its body and what it was sent as, where these are in files.
+    pub(crate) placed: Placed,
 }
 
 impl Change for Accept {
     type Answer = Accepted;
 
     fn weight(&self) -> usize {
-        self.message.body.len() + len(&self.message.raw) + len(&self.message.request)
+        let inside = self.message.body.len() + len(&self.message.raw) + len(&self.message.request);
+        inside + self.placed.bytes()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Accepted, Failure> {
@@ -54,7 +58,12 @@ impl Change for Accept {
         {
             return Ok(first);
         }
+        bodies::name(writing.db, body)?;
+        bodies::name(writing.db, raw.as_deref().unwrap_or_default())?;
         writing.effects.messages += 1;
+        if self.runs.is_empty() {
+            writing.effects.unmatched.push(message);
+        }
         let runs = self
             .runs
             .iter()

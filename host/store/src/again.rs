@@ -1,5 +1,6 @@
 //! What a person decides about a run: to do it again, whole or from one of its steps, or to end it.
 
+use crate::bodies::Placed;
 use crate::change::{Change, Failure, Writing};
 use crate::dead;
 use crate::error::StoreError;
@@ -30,14 +31,34 @@ pub enum AgainInput {
     Edited(Vec<u8>),
 }
 
+impl AgainFrom {
+    fn edited(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.input {
+            AgainInput::Edited(state) => Some(state),
+            AgainInput::Message | AgainInput::Dataclip(_) => None,
+        }
+    }
+}
+
 impl Store {
     /// Does a run again that has ended: a new run of the same workflow, trigger and message.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchRun`], [`StoreError::RunOpen`] while it has not ended, [`StoreError::NoSuchDataclip`], and
-    /// [`StoreError::Full`].
+    /// [`StoreError::NoSuchRun`], [`StoreError::RunOpen`] while it has not ended, [`StoreError::NoSuchDataclip`] and
+    /// [`StoreError::NoSuchMessage`] if what it would start from is forgotten, and [`StoreError::Full`].
     pub async fn run_again(&self, of: RunId, first: Vec<AgainFrom>) -> Result<RunId, StoreError> {
-        self.change(Again { of, first }).await
+        self.change(self.again(of, first).await?).await
+    }
+
+    /// The change that does a run again, its large states in files already.
+    pub(crate) async fn again(
+        &self,
+        of: RunId,
+        mut first: Vec<AgainFrom>,
+    ) -> Result<Again, StoreError> {
+        let edited = first.iter_mut().filter_map(AgainFrom::edited);
+        let placed = self.bodies().place(edited.collect()).await?;
+        Ok(Again { of, first, placed })
     }
 
     /// Ends a run that has not ended: what waits in it goes, and what its running step leaves is not kept. No if it had
@@ -53,6 +74,7 @@ impl Store {
 pub(crate) struct Again {
     pub(crate) of: RunId,
     pub(crate) first: Vec<AgainFrom>,
+    pub(crate) placed: Placed,
 }
 
 /// The run that is done again.
@@ -71,7 +93,7 @@ impl Change for Again {
             AgainInput::Edited(state) => state.len(),
             AgainInput::Message | AgainInput::Dataclip(_) => 0,
         };
-        self.first.iter().map(edited).sum()
+        self.first.iter().map(edited).sum::<usize>() + self.placed.bytes()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<RunId, Failure> {
@@ -129,8 +151,10 @@ impl Again {
             return Err(Failure::Refused(StoreError::RunOpen { run: self.of }));
         }
         for from in &self.first {
-            if let AgainInput::Dataclip(dataclip) = from.input {
-                writing.require_dataclip(dataclip)?;
+            match (&from.input, before.message) {
+                (AgainInput::Dataclip(dataclip), _) => writing.require_dataclip(*dataclip)?,
+                (AgainInput::Message, Some(message)) => writing.require_message(message)?,
+                (AgainInput::Message, None) | (AgainInput::Edited(_), _) => {}
             }
         }
         writing.make_room(self.weight())?;
@@ -175,6 +199,12 @@ impl Change for Cancel {
         if status.has_ended() {
             return Ok(false);
         }
+        // Only a settled step would show them.
+        writing.db.execute(
+            "DELETE FROM attempts WHERE step IN
+                 (SELECT step FROM queue WHERE run = $1 UNION ALL SELECT step FROM later WHERE run = $1)",
+            values![self.run],
+        )?;
         let stopped = writing.stop_run(self.run, RunStatus::Cancelled, now_ms())?;
         writing.effects.runs_cancelled += i64::from(stopped.is_some());
         Ok(stopped.is_some())

@@ -75,6 +75,9 @@ impl Writing<'_> {
         if let Some(deadline_ms) = beginning.deadline_ms {
             self.set_deadline(run, deadline_ms, created_ms)?;
         }
+        for dataclip in new.first.iter().filter_map(|first| first.input) {
+            self.keep_for(run, dataclip)?;
+        }
         let input = QueuedInput::of(message, first.input);
         match beginning.due_ms {
             Some(due_ms) => self.begin_later(run, &first.job, input, due_ms)?,

@@ -1,7 +1,10 @@
 //! What a change to the store is: something the writer applies inside a transaction that it shares with others.
 
+use crate::bodies::{self, Content};
+use crate::disk::Shortage;
+use crate::erase;
 use crate::error::StoreError;
-use crate::ids::{DataclipId, RunId, StepId};
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::queue::Queue;
 use crate::queued::QueuedInput;
 use crate::sql::{Db, Row, SqlError, values};
@@ -67,6 +70,10 @@ pub(crate) struct Effects {
     pub(crate) runs_cancelled: i64,
     /// Steps that are no longer in the queue though nobody has settled them.
     pub(crate) taken_out: Vec<(Priority, StepId)>,
+    /// Messages that started no run.
+    pub(crate) unmatched: Vec<MessageId>,
+    /// Contents of files that no row names any more.
+    pub(crate) unnamed: Vec<Content>,
 }
 
 /// The open transaction, as changes see it.
@@ -77,6 +84,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) queue: &'a Queue,
     pub(crate) queue_max: u64,
     pub(crate) room: Room,
+    pub(crate) shortage: Option<Shortage>,
     pub(crate) numbers: &'a mut Numbers,
     pub(crate) effects: &'a mut Effects,
     /// What holds for the runs of each workflow.
@@ -110,6 +118,7 @@ impl Room {
             // Pages that were freed count as free.
             Db::Sqlite(_) => db.number(
                 "SELECT (p.page_count - f.freelist_count) * s.page_size
+                     + coalesce((SELECT last FROM numbers WHERE what = 'bodies'), 0)
                  FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s",
                 values![],
             )?,
@@ -133,6 +142,12 @@ pub(crate) const NO_LIMIT: u64 = u64::MAX;
 impl Writing<'_> {
     /// Refuses what would be stored beyond the limit. What ends a step is never refused: it was accepted.
     pub(crate) fn make_room(&mut self, bytes: usize) -> Result<(), Failure> {
+        if let Some(Shortage { free, reserve }) = self.shortage {
+            return Err(Failure::Refused(StoreError::DiskNearlyFull {
+                free,
+                reserve,
+            }));
+        }
         let Room { stored, max } = self.room;
         if max != NO_LIMIT && stored >= max {
             return Err(Failure::Refused(StoreError::Full { stored, max }));
@@ -148,14 +163,35 @@ impl Writing<'_> {
         queued.saturating_add_signed(self.effects.held)
     }
 
-    /// Refuses a dataclip that is not stored.
+    /// Refuses a dataclip that is not stored; one that is stays until the transaction ends.
     pub(crate) fn require_dataclip(&mut self, dataclip: DataclipId) -> Result<(), Failure> {
+        erase::keep(self.db)?;
         let known = self.db.query_opt(
             "SELECT id FROM dataclips WHERE id = $1",
             values![dataclip],
             |_| Ok(()),
         )?;
         known.ok_or(Failure::Refused(StoreError::NoSuchDataclip { dataclip }))
+    }
+
+    /// The same of a message.
+    pub(crate) fn require_message(&mut self, message: MessageId) -> Result<(), Failure> {
+        erase::keep(self.db)?;
+        let known = self.db.query_opt(
+            "SELECT id FROM messages WHERE id = $1",
+            values![message],
+            |_| Ok(()),
+        )?;
+        known.ok_or(Failure::Refused(StoreError::NoSuchMessage { message }))
+    }
+
+    /// Keeps a dataclip of another run for as long as this one is open.
+    pub(crate) fn keep_for(&mut self, run: RunId, dataclip: DataclipId) -> Result<(), SqlError> {
+        self.db.execute(
+            "INSERT INTO holds (dataclip, run) VALUES ($1, $2) ON CONFLICT (dataclip, run) DO NOTHING",
+            values![dataclip, run],
+        )?;
+        Ok(())
     }
 
     /// Puts a step behind the others of its run.
@@ -223,6 +259,7 @@ impl Writing<'_> {
 
     /// Stores a state.
     pub(crate) fn add_dataclip(&mut self, run: RunId, body: &[u8]) -> Result<DataclipId, SqlError> {
+        bodies::name(self.db, body)?;
         self.db.query_one(
             "INSERT INTO dataclips (run, body) VALUES ($1, $2) RETURNING id",
             values![run, body],

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, mpsc};
 
+use crate::bodies;
 use crate::deadline;
 use crate::hosts;
 use crate::ids::StepId;
@@ -119,7 +120,7 @@ impl Claim {
         };
         let bytes = match &claimed.input {
             StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
-            StepInput::Nothing => 0,
+            StepInput::Nothing | StepInput::Lost(_) => 0,
         };
         self.steps.push(claimed);
         Ok(bytes)
@@ -265,9 +266,26 @@ fn claimed_step(db: &mut Db, step: StepId) -> Result<Option<ClaimedStep>, SqlErr
         values![step],
         claimed,
     )?;
-    let mut steps: Vec<ClaimedStep> = found.into_iter().collect();
+    let Some(found) = found else { return Ok(None) };
+    let mut steps = vec![whole(db, found)?];
     count_down(db, &mut steps)?;
     Ok(steps.pop())
+}
+
+/// With what it starts from, wherever that is. A body that is lost must not stop the steps behind it.
+fn whole(db: &mut Db, claimed: ClaimedStep) -> Result<ClaimedStep, SqlError> {
+    let input = match claimed.input {
+        StepInput::Message { body, request } => {
+            bodies::read(db, body).map(|body| StepInput::Message { body, request })
+        }
+        StepInput::Dataclip(state) => bodies::read(db, state).map(StepInput::Dataclip),
+        input => Ok(input),
+    };
+    let input = match input {
+        Err(lost @ SqlError::BodyLost { .. }) => StepInput::Lost(lost.to_string()),
+        input => input?,
+    };
+    Ok(ClaimedStep { input, ..claimed })
 }
 
 /// These steps in their order, up to [`CLAIM_MAX_BYTES`] of input and at least one: in one statement, because every

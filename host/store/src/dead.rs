@@ -38,7 +38,7 @@ impl Store {
         of: RunId,
         first: Vec<AgainFrom>,
     ) -> Result<Option<RunId>, StoreError> {
-        self.change(DeadAgain(Again { of, first })).await
+        self.change(DeadAgain(self.again(of, first).await?)).await
     }
 
     /// Takes runs off the dead letters, and gives those that were.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
-use crate::ids::{DataclipId, RunId, StepId};
+use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::sql::SqlError;
 
 /// Why the store could not do what it was asked. Nothing was written, unless a variant says otherwise.
@@ -71,6 +71,20 @@ pub enum StoreError {
         /// What SQLite said.
         detail: String,
     },
+    /// The file of a large body or state is gone or damaged.
+    #[error("{} holds a stored body and cannot be read ({detail}); restore it from a backup", file.display())]
+    BodyLost {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        detail: String,
+    },
+    /// A store is to be copied to where something is.
+    #[error("{} has messages, or a host that uses it; a store is copied into one that has nothing", database.display())]
+    NotEmpty {
+        /// Which, without the password.
+        database: PathBuf,
+    },
     /// No room on the disk.
     #[error("the disk that holds {} is full; free some space, the host goes on by itself", file.display())]
     DiskFull {
@@ -119,6 +133,23 @@ pub enum StoreError {
         stored: u64,
         /// [`StoreOptions::stored_max`](crate::StoreOptions::stored_max).
         max: u64,
+    },
+    /// The disk has less room than is kept in reserve.
+    #[error(
+        "the disk has {} left, and {} are kept in reserve for what was accepted before; free some space, or set another reserve with --disk-reserve",
+        mebibytes(*free), mebibytes(*reserve)
+    )]
+    DiskNearlyFull {
+        /// Bytes left.
+        free: u64,
+        /// [`StoreOptions::disk_reserve`](crate::StoreOptions::disk_reserve).
+        reserve: u64,
+    },
+    /// No message has this number.
+    #[error("there is no message {message}; it may be older than the project's retention")]
+    NoSuchMessage {
+        /// The message.
+        message: MessageId,
     },
     /// A settlement for a step that nobody claimed, or that was settled already.
     #[error("step {step} is not claimed: it was settled already, or never handed out by this host")]
@@ -191,6 +222,15 @@ impl StoreError {
             SqlError::Postgres(said) => {
                 StoreError::of_postgres(file, doing, said, error.to_string())
             }
+            SqlError::BodyLost { file, detail } => StoreError::BodyLost {
+                file: file.clone(),
+                detail: detail.clone(),
+            },
+            SqlError::Sending(_) => StoreError::Database {
+                file: file.to_owned(),
+                doing,
+                detail: error.to_string(),
+            },
             SqlError::Unreadable { .. } | SqlError::NoRow => StoreError::Corrupt {
                 file: file.to_owned(),
                 detail: error.to_string(),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::lock::DirectoryLock;
-use crate::model::RunStatus;
+use crate::model::{LogLevel, LogLine, NewMessage, RunStatus, Settlement};
 use crate::sql::Db;
 use crate::{Store, StoreError, StoreOptions, schema};
 use common::{message, run_of, success};
@@ -31,6 +31,27 @@ fn nearly_full() -> (TempDir, Store) {
     (dir, store)
 }
 
+/// A message with a request so large, which is in its row at any size.
+fn sent(bytes: usize) -> NewMessage {
+    NewMessage {
+        request: Some(sevens(bytes).into_bytes()),
+        ..message("1")
+    }
+}
+
+/// A settlement with a log so large, likewise.
+fn settled(bytes: usize) -> Settlement {
+    let line = LogLine {
+        level: LogLevel::Info,
+        at_ms: 1,
+        message: sevens(bytes),
+    };
+    Settlement {
+        log: vec![line],
+        ..success("1", &["b"])
+    }
+}
+
 /// So many bytes of JSON.
 fn sevens(bytes: usize) -> String {
     "7".repeat(bytes)
@@ -47,10 +68,7 @@ async fn what_does_not_fit_is_refused_and_its_neighbours_are_stored() {
             (
                 large,
                 store
-                    .accept(
-                        message(&sevens(if large { 1 << 20 } else { 20 })),
-                        vec![run_of(&["a"])],
-                    )
+                    .accept(sent(if large { 1 << 20 } else { 20 }), vec![run_of(&["a"])])
                     .await,
             )
         });
@@ -83,12 +101,12 @@ async fn what_does_not_fit_is_refused_and_its_neighbours_are_stored() {
 async fn a_settlement_that_does_not_fit_leaves_the_step_claimed_and_the_run_as_it_was() {
     let (_dir, store) = nearly_full();
     let accepted = store
-        .accept(message(&sevens(20)), vec![run_of(&["a"])])
+        .accept(sent(20), vec![run_of(&["a"])])
         .await
         .expect("a small body fits");
     let step = store.claim(1).await.expect("a claim")[0].step;
 
-    let refused = store.settle(step, success(&sevens(1 << 20), &["b"])).await;
+    let refused = store.settle(step, settled(1 << 20)).await;
     assert!(
         matches!(refused, Err(StoreError::DiskFull { .. })),
         "{refused:?}"
@@ -107,7 +125,7 @@ async fn a_settlement_that_does_not_fit_leaves_the_step_claimed_and_the_run_as_i
     assert_eq!(run.steps[0].output, None);
 
     let settled = store
-        .settle(step, success(&sevens(20), &["b"]))
+        .settle(step, settled(20))
         .await
         .expect("a smaller state fits");
     assert_eq!(settled.run_status, RunStatus::Running);

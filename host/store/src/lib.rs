@@ -25,14 +25,21 @@ extern crate self as fonio_store;
 
 mod accept;
 mod again;
+mod backup;
 mod begin;
+mod bodies;
 mod change;
 mod claim;
 mod collections;
+mod copy;
 mod dead;
 mod deadline;
+mod disk;
+mod ended;
 mod ending;
+mod erase;
 mod error;
+mod forget;
 #[cfg(test)]
 mod full_disk;
 mod hosts;
@@ -51,6 +58,7 @@ mod queued;
 mod read;
 mod reader;
 mod resume;
+mod retention;
 mod schema;
 mod search;
 mod server;
@@ -64,10 +72,15 @@ mod window;
 mod writer;
 
 pub use again::{AgainFrom, AgainInput};
+pub use backup::{BackupError, backup, restore};
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
+pub use copy::{Copied, compact, copy_to_server};
 pub use deadline::Overdue;
+pub use ended::Keep;
 pub use ending::RunFailure;
+pub use erase::Erased;
 pub use error::StoreError;
+pub use forget::{CANDIDATES_MAX, Candidate, FORGET_MAX};
 pub use ids::{DataclipId, MessageId, RunId, StepId};
 pub use key::{MessageKey, OtherBody};
 pub use lock::{DirectoryLock, make_folder};
@@ -79,6 +92,7 @@ pub use model::{
     StepState, StepStatus, StoredMessage, leaf_names,
 };
 pub use parked::{PARKED_MAX, Parked, ParkedAttempt, Parking};
+pub use retention::Kept;
 pub use search::{FoundRuns, Order, RunSearch, Standing};
 pub use store::{Store, StoreOptions};
 pub use turn::{HeldBy, Priority, RunRule, RunRules, Turn};

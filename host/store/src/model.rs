@@ -119,6 +119,8 @@ pub enum StepInput {
     Dataclip(Vec<u8>),
     /// Neither: a first cron run, or a step whose predecessor produced no state.
     Nothing,
+    /// It is no longer where it was stored, and why: the step can only fail.
+    Lost(String),
 }
 
 /// A step that the caller now owns, until it settles it.

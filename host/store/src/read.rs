@@ -1,5 +1,6 @@
 //! What the API and the console ask for, each bounded.
 
+use crate::bodies;
 use crate::change::Counted;
 use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
@@ -14,7 +15,7 @@ use crate::queued::{QueuedStep, queue_columns};
 use crate::sql::{Db, Row, SqlError, values};
 
 pub(crate) fn message(db: &mut Db, id: MessageId) -> Result<Option<StoredMessage>, SqlError> {
-    db.query_opt(
+    let stored = db.query_opt(
         "SELECT received_ms, source, content_type, body, raw, request FROM messages WHERE id = $1",
         values![id],
         |row| {
@@ -32,7 +33,15 @@ pub(crate) fn message(db: &mut Db, id: MessageId) -> Result<Option<StoredMessage
                 message,
             })
         },
-    )
+    )?;
+    let Some(mut stored) = stored else {
+        return Ok(None);
+    };
+    let message = &mut stored.message;
+    message.body = bodies::read(db, std::mem::take(&mut message.body))?;
+    let raw = message.raw.take();
+    message.raw = raw.map(|raw| bodies::read(db, raw)).transpose()?;
+    Ok(Some(stored))
 }
 
 pub(crate) fn messages(
@@ -42,16 +51,20 @@ pub(crate) fn messages(
     let before = filter.before.unwrap_or(MessageId(i64::MAX));
     let limit = filter.limit.min(MESSAGES_MAX) as i64;
     let mut messages = db.query(
-        "SELECT id, received_ms, source, content_type, CAST(length(body) AS BIGINT) FROM messages
-         WHERE id < $1 ORDER BY id DESC LIMIT $2",
+        concat!(
+            "SELECT id, received_ms, source, content_type, CAST(length(body) AS BIGINT), ",
+            bodies::reference!("body"),
+            " FROM messages WHERE id < $1 ORDER BY id DESC LIMIT $2"
+        ),
         values![before, limit],
         |row| {
+            let reference: Option<Vec<u8>> = row.get(5)?;
             Ok(MessageSummary {
                 id: row.get(0)?,
                 received_ms: row.get(1)?,
                 source: row.get(2)?,
                 content_type: row.get(3)?,
-                bytes: row.get(4)?,
+                bytes: bodies::length(row.get(4)?, reference.as_deref()),
                 runs: Vec::new(),
             })
         },
@@ -67,11 +80,12 @@ pub(crate) fn messages(
 }
 
 pub(crate) fn dataclip(db: &mut Db, id: DataclipId) -> Result<Option<Vec<u8>>, SqlError> {
-    db.query_opt(
+    let stored = db.query_opt(
         "SELECT body FROM dataclips WHERE id = $1",
         values![id],
         |row| row.get(0),
-    )
+    )?;
+    stored.map(|stored| bodies::read(db, stored)).transpose()
 }
 
 pub(crate) fn last_output(db: &mut Db, job: &str) -> Result<Option<DataclipId>, SqlError> {

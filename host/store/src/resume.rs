@@ -34,7 +34,8 @@ pub(crate) fn resume(db: &mut Db) -> Result<Found, SqlError> {
     let last_step = db.number(
         "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(step), 0) FROM later),
                     (SELECT coalesce(max(step), 0) FROM held),
-                    (SELECT coalesce(max(id), 0) FROM steps))",
+                    (SELECT coalesce(max(id), 0) FROM steps),
+                    (SELECT coalesce(max(last), 0) FROM numbers WHERE what = 'steps'))",
         values![],
     )?;
     Ok(Found {

@@ -1,5 +1,6 @@
 //! A step ends: its result, its final state, its log, the steps that follow and the run's status become durable together.
 
+use crate::bodies::{self, Placed};
 use crate::change::{Change, Failure, Writing, len};
 use crate::dead;
 use crate::ending::Ties;
@@ -18,13 +19,15 @@ pub(crate) struct Settle {
     pub(crate) step: StepId,
     pub(crate) settlement: Settlement,
     pub(crate) log: Option<Vec<u8>>,
+    /// Its output, where that is in a file.
+    pub(crate) placed: Placed,
 }
 
 impl Change for Settle {
     type Answer = Settled;
 
     fn weight(&self) -> usize {
-        len(&self.settlement.output) + len(&self.log)
+        len(&self.settlement.output) + len(&self.log) + self.placed.bytes()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
@@ -81,14 +84,9 @@ impl Settle {
                 }))
             }
             Next::Leaf(_) if open == 1 && leaves > 0 => {
-                let stored = writing.db.number(
-                    "SELECT CAST(coalesce(sum(length(d.body)), 0) AS BIGINT)
-                     FROM steps s JOIN dataclips d ON d.id = s.output
-                     WHERE s.run = $1 AND s.leaf IS NOT NULL",
-                    values![run],
-                )?;
-                let own = len(&self.settlement.output) as u64;
-                let bytes = stored.unsigned_abs() + own;
+                let own = self.settlement.output.as_ref();
+                let own = own.map_or(0, |own| bodies::length(own.len() as u64, Some(own)));
+                let bytes = length_of_leaves(writing, run)? + own;
                 if bytes <= FINAL_STATE_MAX_BYTES {
                     return Ok(());
                 }
@@ -382,6 +380,22 @@ fn queue_longest_waiting(
         .transpose()
 }
 
+fn length_of_leaves(writing: &mut Writing<'_>, run: RunId) -> Result<u64, SqlError> {
+    let lengths: Vec<u64> = writing.db.query(
+        concat!(
+            "SELECT CAST(length(d.body) AS BIGINT), ",
+            bodies::reference!("d.body"),
+            " FROM steps s JOIN dataclips d ON d.id = s.output WHERE s.run = $1 AND s.leaf IS NOT NULL"
+        ),
+        values![run],
+        |row| {
+            let reference: Option<Vec<u8>> = row.get(1)?;
+            Ok(bodies::length(row.get(0)?, reference.as_deref()))
+        },
+    )?;
+    Ok(lengths.iter().sum())
+}
+
 /// As OpenFn has it: `{"a": …, "b": …}`, see [`leaf_names`].
 fn final_state_of_leaves(writing: &mut Writing<'_>, run: RunId) -> Result<Vec<u8>, SqlError> {
     let ended: Vec<(String, Option<Vec<u8>>)> = writing.db.query(
@@ -392,7 +406,10 @@ fn final_state_of_leaves(writing: &mut Writing<'_>, run: RunId) -> Result<Vec<u8
     )?;
     let ids: Vec<String> = ended.iter().map(|(id, _)| id.clone()).collect();
     let mut state = b"{".to_vec();
-    for (name, (_, body)) in leaf_names(&ids).iter().zip(&ended) {
+    for (name, (_, body)) in leaf_names(&ids).iter().zip(ended) {
+        let body = body
+            .map(|body| bodies::read(writing.db, body))
+            .transpose()?;
         let key = serde_json::Value::from(name.as_str())
             .to_string()
             .into_bytes();

@@ -10,8 +10,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::accept::Accept;
+use crate::bodies::Bodies;
 use crate::change::{Change, NO_LIMIT, Numbers, Room};
 use crate::claim::Claim;
+use crate::disk::{Disk, Shortage};
+use crate::ended::Keeping;
 use crate::error::StoreError;
 use crate::hosts;
 use crate::ids::{RunId, StepId};
@@ -43,6 +46,9 @@ pub struct StoreOptions {
     pub stored_max: Option<u64>,
     /// For how long the claims of a host count that the database does not hear of, where hosts share one. Default 15 s.
     pub lease: Duration,
+    /// How many bytes stay free on the disk of a file: below that messages, runs and items are refused, so that what was
+    /// accepted can be finished. Settling a step never is. Default 256 MiB; 0 is none.
+    pub disk_reserve: u64,
 }
 
 impl Default for StoreOptions {
@@ -51,6 +57,7 @@ impl Default for StoreOptions {
             queue_max: 100_000,
             stored_max: None,
             lease: Duration::from_secs(15),
+            disk_reserve: 256 << 20,
         }
     }
 }
@@ -90,6 +97,9 @@ struct Inner {
     stored: Arc<AtomicU64>,
     alarm: Arc<Notify>,
     rules: Arc<SharedRules>,
+    keeping: Arc<Keeping>,
+    disk: Arc<Disk>,
+    bodies: Arc<Bodies>,
 }
 
 /// What differs between a file and a database that is shared.
@@ -100,6 +110,8 @@ struct Parts {
     recovered: u64,
     claims: Reader,
     pages: Reader,
+    disk: Disk,
+    bodies: Bodies,
 }
 
 impl Store {
@@ -125,6 +137,10 @@ impl Store {
         let found = link.db().map(resume)?;
         let found =
             found.map_err(|error| StoreError::of(file, "put claimed steps back", &error))?;
+        let folder = file.parent().unwrap_or(file);
+        let bodies = Bodies::in_folder(folder);
+        let tidied = link.db().map(|db| bodies.tidy(db))?;
+        tidied.map_err(|error| StoreError::of(file, "be tidied", &error))?;
         let reader = || schema::sqlite::open_reader(file).map(Reader::new);
         let parts = Parts {
             queue: Arc::new(Queue::of_file(found.queued, found.held)),
@@ -133,6 +149,8 @@ impl Store {
             recovered: found.recovered,
             claims: reader()?,
             pages: reader()?,
+            disk: Disk::under(folder, options.disk_reserve),
+            bodies,
         };
         Store::over(link, lock, options, parts)
     }
@@ -188,6 +206,9 @@ impl Store {
             recovered: 0,
             claims: reader()?,
             pages: reader()?,
+            // The database is on another, which tells by itself when it is full.
+            disk: Disk::under(dir, 0),
+            bodies: Bodies::in_rows(),
         };
         let listening = Link::to_server(server)?;
         let store = Store::over(link, lock, options, parts)?;
@@ -223,6 +244,9 @@ impl Store {
         let stored_max = Arc::new(AtomicU64::new(stored_max));
         let alarm = Arc::new(Notify::new());
         let rules = Arc::new(SharedRules::default());
+        let keeping = Arc::new(Keeping::default());
+        let disk = Arc::new(parts.disk);
+        let bodies = Arc::new(parts.bodies);
         let place = link.place().to_owned();
         let writer = Writer {
             link,
@@ -233,6 +257,9 @@ impl Store {
             stored: Arc::clone(&stored),
             alarm: Arc::clone(&alarm),
             rules: Arc::clone(&rules),
+            keeping: Arc::clone(&keeping),
+            disk: Arc::clone(&disk),
+            bodies: Arc::clone(&bodies),
             numbers: parts.numbers,
             began: Began::default(),
             broken: None,
@@ -255,6 +282,9 @@ impl Store {
             stored,
             alarm,
             rules,
+            keeping,
+            disk,
+            bodies,
         };
         Ok(Store {
             inner: Arc::new(inner),
@@ -272,6 +302,12 @@ impl Store {
         self.inner.stored.load(Ordering::Relaxed)
     }
 
+    /// Why nothing is accepted, while the disk has less room than [`StoreOptions::disk_reserve`].
+    pub fn nearly_full(&self) -> Option<StoreError> {
+        let Shortage { free, reserve } = self.inner.disk.shortage()?;
+        Some(StoreError::DiskNearlyFull { free, reserve })
+    }
+
     /// How many steps opening put back into the queue: a host was lost while it had them. A step that it had claimed
     /// less than 20 ms before waits again too, but is not counted.
     pub fn recovered(&self) -> u64 {
@@ -285,13 +321,16 @@ impl Store {
     /// the disk otherwise. Then nothing was stored.
     pub async fn accept(
         &self,
-        message: NewMessage,
+        mut message: NewMessage,
         runs: Vec<NewRun>,
     ) -> Result<Accepted, StoreError> {
+        let values = std::iter::once(&mut message.body).chain(&mut message.raw);
+        let placed = self.inner.bodies.place(values.collect()).await?;
         self.change(Accept {
             message,
             runs,
             received_ms: now_ms(),
+            placed,
         })
         .await
     }
@@ -384,13 +423,16 @@ impl Store {
     pub async fn settle(
         &self,
         step: StepId,
-        settlement: Settlement,
+        mut settlement: Settlement,
     ) -> Result<Settled, StoreError> {
         let log = read::encode_log(&settlement.log);
+        let values = settlement.output.iter_mut().collect();
+        let placed = self.inner.bodies.place(values).await?;
         self.change(Settle {
             step,
             settlement,
             log,
+            placed,
         })
         .await
     }
@@ -466,6 +508,14 @@ impl Store {
 
     pub(crate) fn alarm(&self) -> &Notify {
         &self.inner.alarm
+    }
+
+    pub(crate) fn bodies(&self) -> &Arc<Bodies> {
+        &self.inner.bodies
+    }
+
+    pub(crate) fn keeping(&self) -> &Keeping {
+        &self.inner.keeping
     }
 
     pub(crate) fn rules(&self) -> &SharedRules {

@@ -17,7 +17,10 @@ use std::time::{Duration, Instant};
 use rusqlite::ffi;
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
+use crate::bodies::Bodies;
 use crate::change::{Change, Counted, Effects, Failure, Numbers, Room, Writing};
+use crate::disk::Disk;
+use crate::ended::{self, Keeping};
 use crate::error::StoreError;
 use crate::hosts;
 use crate::ids::{RunId, StepId};
@@ -98,6 +101,9 @@ pub(crate) struct Writer {
     pub(crate) stored: Arc<AtomicU64>,
     /// Told when a step waits for a time.
     pub(crate) alarm: Arc<Notify>,
+    pub(crate) keeping: Arc<Keeping>,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) bodies: Arc<Bodies>,
     pub(crate) numbers: Numbers,
     /// What holds for the runs of each workflow.
     pub(crate) rules: Arc<SharedRules>,
@@ -287,6 +293,7 @@ impl Writer {
                 self.queue.taken_out(&effects.taken_out);
                 self.began.forget(&effects.settled);
                 self.waiters.finished(&effects.finished);
+                self.bodies.delete(&effects.unnamed);
                 Ok(())
             }
             Err(NotWritten {
@@ -334,6 +341,7 @@ impl Writer {
                 queue: &self.queue,
                 queue_max: self.queue_max,
                 room,
+                shortage: self.disk.shortage(),
                 numbers: &mut self.numbers,
                 effects,
                 db,
@@ -348,6 +356,7 @@ impl Writer {
                 mark_begun(db, &self.began.steps)?;
             }
             count(db, host, effects)?;
+            ended::note(db, &self.keeping, effects)?;
             hosts::tell(db, self.channel.as_deref(), effects)
         });
         if let Err(error) = applied {

@@ -5,6 +5,8 @@ const STORE: common::Kind = common::Kind::Postgres;
 
 #[path = "suite/again.rs"]
 mod again;
+#[path = "suite/bodies.rs"]
+mod bodies;
 #[path = "suite/claims.rs"]
 mod claims;
 #[path = "suite/clocks.rs"]
@@ -19,6 +21,8 @@ mod cron;
 mod durable;
 #[path = "suite/flow.rs"]
 mod flow;
+#[path = "suite/forget.rs"]
+mod forget;
 #[path = "suite/history.rs"]
 mod history;
 #[path = "suite/keys.rs"]
@@ -27,6 +31,8 @@ mod keys;
 mod model;
 #[path = "suite/parked.rs"]
 mod parked;
+#[path = "suite/retention.rs"]
+mod retention;
 #[path = "suite/search.rs"]
 mod search;
 #[path = "suite/turns.rs"]

@@ -221,8 +221,12 @@ impl FromStr for OpenIn {
 pub struct Retention {
     /// Messages. Default 30 days.
     pub messages: Duration,
-    /// Runs, with their logs and dataclips. Default 30 days.
+    /// Runs and their steps, from their end. Default 30 days.
     pub runs: Duration,
+    /// The states that runs leave, from their end. Default: as long as runs.
+    pub dataclips: Option<Duration>,
+    /// What jobs write, and the errors of attempts, from the end of the step. Default: as long as runs.
+    pub logs: Option<Duration>,
     /// Which runs are kept at all.
     pub keep: Keep,
 }
@@ -233,6 +237,8 @@ impl Default for Retention {
         Retention {
             messages: month,
             runs: month,
+            dataclips: None,
+            logs: None,
             keep: Keep::Always,
         }
     }

@@ -14,7 +14,7 @@ use crate::inputs::{Inputs, Read};
 use crate::limits::{LIMITS, Limits};
 use crate::masked::addresses;
 use crate::reading::Reading;
-use crate::report::{Place, Secrecy};
+use crate::report::Secrecy;
 use crate::sizes::parse_duration;
 use crate::tree::{Data, Key, Node, parse_toml};
 
@@ -34,9 +34,6 @@ const TABLES: &[&str] = &[
 /// Longest name under which a project is known to others.
 const ID_MAX: usize = 64;
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// Keys that are checked and kept, and change nothing yet: saying so is better than a promise that is not kept.
-const WITHOUT_EFFECT: &[&str] = &["retention"];
 
 /// Reads fonio.toml; a missing one is an empty one. Nothing if it is not TOML.
 pub(crate) fn read(inputs: &mut Inputs<'_>) -> Option<Settings> {
@@ -83,7 +80,7 @@ impl Reading<'_> {
                     settings.circuit_breaker = Some(self.circuit_breaker(key, value));
                 }
                 "workflows" => settings.workflows = self.workflow_settings(value),
-                "retention" => settings.retention = self.retention(key, value),
+                "retention" => settings.retention = self.retention(value),
                 _ => self.unknown(key, "fonio.toml", TABLES),
             }
         }
@@ -233,8 +230,7 @@ impl Reading<'_> {
         (limits, set)
     }
 
-    fn retention(&mut self, table: &Key, node: &Node) -> Retention {
-        self.say_if_without_effect(table);
+    fn retention(&mut self, node: &Node) -> Retention {
         let mut retention = Retention::default();
         for (key, value) in self.map(node, "[retention]").unwrap_or_default() {
             match key.text.as_str() {
@@ -242,8 +238,14 @@ impl Reading<'_> {
                     retention.messages = self.duration(key, value).unwrap_or(retention.messages)
                 }
                 "runs" => retention.runs = self.duration(key, value).unwrap_or(retention.runs),
+                "dataclips" => retention.dataclips = self.duration(key, value),
+                "logs" => retention.logs = self.duration(key, value),
                 "keep" => retention.keep = self.keep(value).unwrap_or_default(),
-                _ => self.unknown(key, "[retention]", &["messages", "runs", "keep"]),
+                _ => self.unknown(
+                    key,
+                    "[retention]",
+                    &["messages", "runs", "dataclips", "logs", "keep"],
+                ),
             }
         }
         retention
@@ -278,16 +280,5 @@ impl Reading<'_> {
             ),
         };
         None
-    }
-
-    fn say_if_without_effect(&mut self, key: &Key) {
-        if WITHOUT_EFFECT.contains(&key.text.as_str()) {
-            self.effectless(&key.text, key.at);
-        }
-    }
-
-    fn effectless(&mut self, name: &str, at: Place) {
-        self.warning(at, format!("`{name}` has no effect in this version"))
-            .help("it is checked and kept for the version that honours it");
     }
 }

@@ -186,7 +186,7 @@ fn every_key_of_fonio_toml_is_read() {
              [credentials.c]\nhosts = [\"https://*.c.org\"]\nopen_in = [\"headers\", \"path\", \"body:/password\", \"query:token\"]\nreveal = true\nplain = [\"orgUnit\"]\n\
              [limits]\nmemory = \"32MiB\"\ncpu_time = \"1s\"\nwall_time = \"10m\"\noutput = \"1KiB\"\nlog = \"2MiB\"\nrequests = 5\nresponse = \"8MiB\"\n\
              [retry]\nattempts = 3\nbackoff = \"1s\"\nmax_backoff = \"1h\"\n\
-             [retention]\nmessages = \"7d\"\nruns = \"24h\"\nkeep = \"failure\"\n",
+             [retention]\nmessages = \"7d\"\nruns = \"24h\"\nlogs = \"1h\"\nkeep = \"failure\"\n",
         )
         .load()
         .project
@@ -215,6 +215,10 @@ fn every_key_of_fonio_toml_is_read() {
             settings.retention.keep
         ),
         (7 * day, day, Keep::Failure)
+    );
+    assert_eq!(
+        (settings.retention.dataclips, settings.retention.logs),
+        (None, Some(Duration::from_secs(3600)))
     );
     let credential = &project.credentials["c"];
     assert!(credential.reveal);

@@ -228,6 +228,10 @@ fn retry_and_retention_are_checked() {
             "[retention]\nkeep = \"some\"\n",
             "2:8 `keep` cannot be `some` | one of always, failure and never",
         ),
+        (
+            "[retention]\nlogs = 7\n",
+            "2:8 `logs` should be a duration, such as \"5s\", and is a number",
+        ),
     ] {
         let errors: Vec<_> = with_toml(text)
             .problems()
@@ -253,19 +257,6 @@ fn the_retries_of_a_workflow_that_is_not_there_are_an_error() {
             "error fonio.toml:2:16 `on` cannot be `some` | transient (a system that cannot be reached, or says that it cannot now) or any",
             "error fonio.toml:2:24 there is no key `tries` in `retry` | `retry` may have: `attempts`, `backoff`, `max_backoff`, `give_up`, `on`",
         ]
-    );
-}
-
-#[test]
-fn what_has_no_effect_yet_is_said_to_have_none() {
-    let fixture = with_toml("[retry]\nattempts = 2\n[retention]\nruns = \"1d\"\n");
-    let help = "it is checked and kept for the version that honours it";
-    let expected = [("3:2", "retention")];
-    assert_eq!(
-        fixture.problems(),
-        expected.map(|(place, name)| format!(
-            "warning fonio.toml:{place} `{name}` has no effect in this version | {help}"
-        ))
     );
 }
 

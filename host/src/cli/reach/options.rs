@@ -105,7 +105,8 @@ impl Reach {
         }
         let dir = self.dir(&data)?;
         let store = self.store.or_else(|| variable(storage::VARIABLE));
-        let storage = Storage::new(store, StoreOptions::default().queue_max);
+        let defaults = StoreOptions::default();
+        let storage = Storage::new(store, defaults.queue_max, defaults.disk_reserve);
         let wanted = Wanted {
             dir,
             tenant: self.tenant,

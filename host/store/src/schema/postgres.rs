@@ -147,6 +147,19 @@ const MIGRATIONS: &[&str] = &[
     );
 "#,
     r#"
+    CREATE INDEX dataclips_by_run ON dataclips (run);
+    CREATE TABLE holds (dataclip BIGINT NOT NULL, run BIGINT NOT NULL, PRIMARY KEY (dataclip, run));
+    CREATE TABLE ended (
+        id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run BIGINT,
+        message BIGINT,
+        ended_ms BIGINT NOT NULL
+    );
+    CREATE TABLE chores (chore TEXT PRIMARY KEY, begun_ms BIGINT NOT NULL);
+    CREATE FUNCTION json_each(list TEXT) RETURNS TABLE (value BIGINT) LANGUAGE SQL IMMUTABLE ROWS 500 AS
+        $$ SELECT CAST(number AS BIGINT) FROM json_array_elements_text(CAST(list AS JSON)) AS numbers (number) $$;
+"#,
+    r#"
     ALTER TABLE queue ADD COLUMN priority BIGINT NOT NULL DEFAULT 1;
     DROP INDEX queue_waiting;
     CREATE INDEX queue_waiting ON queue (priority, step) WHERE host IS NULL;

@@ -154,6 +154,61 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE runs ADD COLUMN retry_of INTEGER;
     ALTER TABLE runs ADD COLUMN retried_by INTEGER;
 ", "
+    -- Rows are deleted from here on: AUTOINCREMENT, so that no number is given a second time (0.6 µs of each message).
+    CREATE TABLE new_messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_ms INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        body BLOB NOT NULL,
+        raw BLOB,
+        request BLOB
+    ) STRICT;
+    INSERT INTO new_messages SELECT id, received_ms, source, content_type, body, raw, request FROM messages;
+    DROP TABLE messages;
+    ALTER TABLE new_messages RENAME TO messages;
+    CREATE TABLE new_runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        message INTEGER,
+        workflow TEXT NOT NULL,
+        trigger TEXT NOT NULL,
+        job TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        open_steps INTEGER NOT NULL,
+        leaf_failed INTEGER NOT NULL,
+        used_ms INTEGER NOT NULL DEFAULT 0,
+        steps INTEGER NOT NULL DEFAULT 0,
+        leaves INTEGER NOT NULL DEFAULT 0,
+        output INTEGER,
+        retry_of INTEGER,
+        retried_by INTEGER,
+        created_ms INTEGER NOT NULL,
+        finished_ms INTEGER
+    ) STRICT;
+    INSERT INTO new_runs SELECT id, message, workflow, trigger, job, status, open_steps, leaf_failed, used_ms, steps,
+        leaves, output, retry_of, retried_by, created_ms, finished_ms FROM runs;
+    DROP TABLE runs;
+    ALTER TABLE new_runs RENAME TO runs;
+    CREATE INDEX runs_by_message ON runs (message) WHERE message IS NOT NULL;
+    CREATE TABLE new_dataclips (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
+    INSERT INTO new_dataclips SELECT id, run, body FROM dataclips;
+    DROP TABLE dataclips;
+    ALTER TABLE new_dataclips RENAME TO dataclips;
+    CREATE INDEX dataclips_by_run ON dataclips (run);
+    CREATE TABLE holds (
+        dataclip INTEGER NOT NULL,
+        run INTEGER NOT NULL,
+        PRIMARY KEY (dataclip, run)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE ended (id INTEGER PRIMARY KEY, run INTEGER, message INTEGER, ended_ms INTEGER NOT NULL) STRICT;
+    CREATE TABLE chores (chore TEXT PRIMARY KEY, begun_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE bodies (digest BLOB PRIMARY KEY, bytes INTEGER NOT NULL, refs INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE numbers (what TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+", "
     ALTER TABLE queue ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
     CREATE INDEX queue_of_others ON queue (priority, step) WHERE priority <> 1;
     ALTER TABLE runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;
@@ -264,10 +319,14 @@ pub(crate) fn open_reader(file: &Path) -> Result<Link, StoreError> {
 
 fn configure_writer(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(Duration::from_secs(5))?;
+    // Only a file without a table takes this: its free pages can be given back a few at a time, while it is used.
+    conn.pragma_update(None, "auto_vacuum", "incremental")?;
     conn.pragma_update(None, "journal_mode", "wal")?;
     // FULL syncs the log at each commit; with NORMAL a power cut forgets acknowledged messages.
     conn.pragma_update(None, "synchronous", "full")?;
     conn.pragma_update(None, "foreign_keys", false)?;
+    // What was deleted is overwritten with zeros where the page is written anyway.
+    conn.pragma_update(None, "secure_delete", "fast")?;
     // The log is written over from its start after each checkpoint, which spares the file system from growing it;
     // only what a long burst left beyond 16 MiB is given back.
     conn.pragma_update(None, "journal_size_limit", 16 << 20)?;
@@ -323,9 +382,9 @@ mod tests {
                  VALUES (1, 0, 'inbox', 'application/json', x'7b7d')",
             )
             .expect("a message");
-            // Since the fourth version whoever stores one counts it.
+            // From this version on a message is counted when it is accepted.
             if version >= 4 {
-                old.execute_batch("REPLACE INTO counted (what, host, times) VALUES (0, 0, 1)")
+                old.execute_batch("UPDATE counted SET times = 1 WHERE what = 0")
                     .expect("its count");
             }
             drop(old);

@@ -29,6 +29,15 @@ pub(crate) enum SqlError {
     /// A column holds what this version has no word for.
     #[error("column {column} holds {found}, which this version cannot read")]
     Unreadable { column: usize, found: String },
+    /// A body is not in the file that its row names.
+    #[error("{} cannot be read: {detail}", file.display())]
+    BodyLost {
+        file: std::path::PathBuf,
+        detail: String,
+    },
+    /// The server did not take what was sent to it.
+    #[error("{0}")]
+    Sending(std::io::Error),
     /// A statement that gives a row gave none.
     #[error("a row that must be there is not")]
     NoRow,

@@ -49,6 +49,17 @@ impl Session {
         Ok(self.client.batch_execute(sql)?)
     }
 
+    /// The texts in the first column. For what is asked once, and not prepared.
+    pub(crate) fn texts(&mut self, sql: &str) -> Result<Vec<String>, SqlError> {
+        let rows = self.client.query(sql, &[])?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Takes rows in PostgreSQL's text format.
+    pub(crate) fn copy_in(&mut self, sql: &str) -> Result<postgres::CopyInWriter<'_>, SqlError> {
+        Ok(self.client.copy_in(sql)?)
+    }
+
     /// Whether the server or the way to it is gone.
     pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()

@@ -51,6 +51,7 @@ impl Place {
                 std::fs::copy(from, copy.path().join(name)).expect("a copy of the files");
             }
         }
+        copy_folder(&self.path().join("bodies"), &copy.path().join("bodies"));
         copy
     }
 
@@ -105,6 +106,20 @@ pub fn after_a_crash(place: &Place) -> (Place, Store) {
 pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("after 1970").as_millis() as i64
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).into_iter().flatten() {
+        let entry = entry.expect("an entry").path();
+        let to = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy_folder(&entry, &to);
+        } else {
+            let folder = to.parent().expect("a folder");
+            std::fs::create_dir_all(folder).expect("a folder");
+            std::fs::copy(&entry, &to).expect("a copy of the file");
+        }
+    }
 }
 
 pub fn message(body: &str) -> NewMessage {

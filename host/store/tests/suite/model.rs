@@ -118,7 +118,7 @@ impl Model {
             );
             let input = match &claimed.input {
                 StepInput::Message { body, .. } | StepInput::Dataclip(body) => Some(body.clone()),
-                StepInput::Nothing => None,
+                StepInput::Nothing | StepInput::Lost(_) => None,
             };
             assert_eq!(input, step.input);
             assert!(claimed.attempt > step.tried, "every attempt counts");

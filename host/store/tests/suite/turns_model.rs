@@ -181,7 +181,9 @@ impl Model {
         for step in steps {
             let input = match &step.input {
                 StepInput::Message { body, .. } | StepInput::Dataclip(body) => body,
-                StepInput::Nothing => panic!("every step here starts from something"),
+                StepInput::Nothing | StepInput::Lost(_) => {
+                    panic!("every step here starts from something")
+                }
             };
             let run = self.run(step.run);
             assert_eq!(*input, run.input);
