@@ -275,6 +275,7 @@ mod tests {
                 error: None,
                 output: Some(state.as_bytes().to_vec()),
                 log: Vec::new(),
+                events: Vec::new(),
                 next,
                 started_ms: 0,
                 finished_ms: 0,

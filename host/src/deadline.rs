@@ -136,6 +136,7 @@ mod tests {
             step: StepId(1),
             run: RunId(1),
             run_created_ms: 0,
+            chain: Vec::new(),
             job: "job".to_owned(),
             attempt: 1,
             input: StepInput::Nothing,

@@ -187,6 +187,11 @@ impl Selected {
 /// # Errors
 /// Those of the store.
 pub async fn export(store: &Store, id: MessageId) -> Result<Option<String>, StoreError> {
+    let line = line(store, id).await?;
+    Ok(line.and_then(|line| serde_json::to_string(&line).ok()))
+}
+
+async fn line(store: &Store, id: MessageId) -> Result<Option<Line>, StoreError> {
     let Some(stored) = store.message(id).await? else {
         return Ok(None);
     };
@@ -204,12 +209,17 @@ pub async fn export(store: &Store, id: MessageId) -> Result<Option<String>, Stor
         with_ids(&mut detail);
         runs.push(detail);
     }
-    let line = Line {
+    let mut events = Vec::new();
+    for event in store.came_of(id).await? {
+        // A chain of events has an end.
+        events.extend(Box::pin(line(store, event)).await?);
+    }
+    Ok(Some(Line {
         message: Message::of(stored),
         runs,
         states,
-    };
-    Ok(serde_json::to_string(&line).ok())
+        events,
+    }))
 }
 
 /// A line of an export.
@@ -219,6 +229,9 @@ struct Line {
     runs: Vec<RunDetail>,
     /// By their numbers, which steps have as `input` and `output`.
     states: BTreeMap<i64, Box<RawValue>>,
+    /// What the runs published, if it started something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Line>,
 }
 
 #[derive(Serialize)]
@@ -288,26 +301,36 @@ pub async fn forget(
     let (mut erased, mut after) = (Erased::default(), MessageId(0));
     while let Some(seen) = selected.look(store, after).await? {
         after = seen.last;
-        for some in seen.fitting.chunks(FORGET_MAX) {
-            for run in runs_of(store, some).await? {
-                match store.cancel(run).await {
-                    Ok(true) => cancelled(run),
-                    Ok(false) | Err(StoreError::NoSuchRun { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+        let mut going = ended(store, seen.fitting, &cancelled).await?;
+        // What came of a message goes before it: so it is found again if not all of this is done.
+        going.reverse();
+        for some in going.chunks(FORGET_MAX) {
             erased += store.forget(some).await?;
         }
     }
     Ok(erased)
 }
 
-async fn runs_of(store: &Store, messages: &[MessageId]) -> Result<Vec<RunId>, StoreError> {
-    let mut runs = Vec::new();
-    for message in messages {
-        runs.extend(store.runs_of(*message).await?);
+/// With the messages of events that their runs published, each after the one that it came of. None of the runs is open
+/// any more, and so none publishes more.
+async fn ended(
+    store: &Store,
+    mut messages: Vec<MessageId>,
+    cancelled: impl Fn(RunId),
+) -> Result<Vec<MessageId>, StoreError> {
+    let mut at = 0;
+    while let Some(&message) = messages.get(at) {
+        for run in store.runs_of(message).await? {
+            match store.cancel(run).await {
+                Ok(true) => cancelled(run),
+                Ok(false) | Err(StoreError::NoSuchRun { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        messages.extend(store.came_of(message).await?);
+        at += 1;
     }
-    Ok(runs)
+    Ok(messages)
 }
 
 /// `1 message with 2 runs`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fonio_access::{Access, AccessError, Event, What};
-use fonio_project::{Access as May, Job, Project};
+use fonio_project::{Access as May, Job, JobEvents, Project};
 use sha2::{Digest, Sha256};
 
 use crate::host::Host;
@@ -53,6 +53,7 @@ fn in_words(project: &Project) -> String {
         let origins: Vec<String> = grants.origins().map(ToString::to_string).collect();
         let mut line = format!("may reach {}", none_or(&origins.join(" ")));
         line += &collections(project, job);
+        line += &events(project, job);
         let variables = project.variables_for(job).iter();
         let variables: Vec<&str> = variables.map(|(name, _)| name.as_str()).collect();
         if !variables.is_empty() {
@@ -102,6 +103,20 @@ fn collections(project: &Project, job: &Job) -> String {
         true => String::new(),
         false => format!(", may {}{adaptors}", said.join(" ")),
     }
+}
+
+/// Nothing where the project says nothing: then its jobs' own code may publish any.
+fn events(project: &Project, job: &Job) -> String {
+    let granted = project.events_for(job);
+    if granted == JobEvents::any() {
+        return String::new();
+    }
+    let patterns: Vec<String> = granted.patterns().iter().map(ToString::to_string).collect();
+    let adaptors = match granted.are_for_the_adaptor() {
+        true => " (its adaptor, too)",
+        false => "",
+    };
+    format!(", may publish {}{adaptors}", none_or(&patterns.join(" ")))
 }
 
 fn none_or(text: &str) -> &str {

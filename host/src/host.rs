@@ -20,6 +20,7 @@ use crate::live::Live;
 use crate::outage::Outages;
 use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
+use crate::server::feed::READERS_MAX;
 use crate::sweeper;
 use crate::tenants::{Means, Ration};
 use crate::turns;
@@ -62,6 +63,8 @@ pub struct Host {
     pub waiting: Semaphore,
     /// Steps in flight.
     pub flights: Flights,
+    /// Places for those who follow what happens.
+    pub readers: Arc<Semaphore>,
     /// Figures for `/metrics`.
     pub figures: Figures,
     /// Systems that are out.
@@ -169,6 +172,7 @@ impl Host {
             cancelled: broadcast::Sender::new(CANCELS_MAX),
             waiting: Semaphore::new(WAITING_MAX),
             flights: Flights::default(),
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
             figures: Figures::default(),
             outages: Outages::default(),
             access: OnceLock::new(),
@@ -279,6 +283,9 @@ impl Host {
         self.generation.send_modify(|generation| *generation += 1);
         if old.is_some() {
             Figures::count(&self.figures.reloads);
+            if let Err(error) = self.store.tell_reloaded(errors).await {
+                tracing::warn!(%error, "the feed of events does not tell of a reload");
+            }
         }
         Reload::Swapped { errors }
     }
@@ -320,6 +327,11 @@ impl Host {
     pub async fn stopping(&self) {
         // The sender lives as long as `self`, so waiting can only end with the flag.
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// The same for whoever outlives a look at the host.
+    pub fn stop_signal(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
     }
 
     /// Whether the shutdown has begun.

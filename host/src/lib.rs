@@ -3,7 +3,8 @@
 //! - [`cli`]: what a person types; `serve` puts the rest together.
 //! - [`host`]: what everything that serves shares; [`live`]: the project as it runs, with its [`adaptors`] and what was
 //!   [`authored`];
-//!   [`reload`]: how it changes; [`collections`]: values that its jobs keep.
+//!   [`reload`]: how it changes; [`collections`]: values that its jobs keep; [`events`]: what
+//!   they tell each other.
 //! - [`adaptors`]: which adaptor a job's name means; [`import`]: making one from an npm package.
 //! - [`granted`]: from a changed project to the audit log.
 //! - [`tenants`]: several projects on one host, and what each may use.
@@ -32,6 +33,7 @@ pub mod cli;
 mod clock;
 pub mod collections;
 mod deadline;
+pub mod events;
 pub mod fields;
 pub mod flights;
 pub mod flow;

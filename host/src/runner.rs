@@ -1,5 +1,6 @@
 //! Claim, run, settle: takes steps from the queue as fast as the sandbox has places, and stores what became of them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::authored::Authored;
 use crate::deadline::StepTime;
+use crate::events;
 use crate::flow::{self, Ended, Follows};
 use crate::host::{Figures, Host};
 use crate::ledger::AuditLog;
@@ -142,6 +144,10 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
                 request: request.as_deref(),
             }
         }
+        StepInput::Event { payload, about } => {
+            body = Cow::Owned(events::state(payload, about));
+            Input::State(&body)
+        }
         StepInput::Dataclip(state) => {
             body = String::from_utf8_lossy(state);
             Input::State(&body)
@@ -153,6 +159,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         key: &claimed.job,
         input,
         given: None,
+        chain: &claimed.chain,
         time_left: time.left(),
         ledger: AuditLog::of_step(host, &live, &claimed),
         requests: Requests {
@@ -165,7 +172,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         StepInput::Lost(why) => flow::lost(why),
         _ => flow::run(&host.sandbox, &live, step).await,
     };
-    let ended = time.said_of(&live, &claimed, ended);
+    let mut ended = time.said_of(&live, &claimed, ended);
     if let Some(usage) = ended.usage {
         host.ration.computed(usage.cpu, Instant::now());
         let cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
@@ -175,7 +182,9 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
     }
     let blocked = pass.ended(&claimed, &ended);
     let again = again(&live, &claimed, &ended).filter(|_| blocked.is_none());
+    let published = std::mem::take(&mut ended.events);
     let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
+    settlement.events = events::started(&live, &claimed, published, settlement.finished_ms);
     if let Some(blocked) = blocked {
         match blocked.park(host, claimed.step, settlement).await {
             Some(given_up) => settlement = given_up,
@@ -293,6 +302,7 @@ fn ended_by(settlement: Settlement, limit: &StoreError) -> Settlement {
         error: Some(with_severity(&failure).to_string()),
         output: None,
         log,
+        events: Vec::new(),
         next: Next::End,
         ..settlement
     }
@@ -342,6 +352,7 @@ fn settlement(live: &Live, key: &str, ended: Ended, started_ms: i64) -> Settleme
             .map(|failure| with_severity(failure).to_string()),
         output: ended.output.map(String::into_bytes),
         log,
+        events: Vec::new(),
         next: match ended.follows {
             Follows::Jobs(keys) => Next::Jobs(keys),
             Follows::Leaf(name) => Next::Leaf(name),

@@ -4,6 +4,7 @@
 //! - [`Project`]: the files of a project, in a folder of its own; [`Host`]: `fonio serve` on it, until it is dropped.
 //! - [`Job`]: `fonio run` of one expression.
 //! - [`FarSide`]: the other system: an HTTP server that remembers what it got and can misbehave down to the byte.
+//! - [`Feed`]: a client of `/api/v1/events`.
 //! - [`Package`]: a package to be imported; [`Npm`]: those of the registry.
 //! - [`authoring`]: adaptors made with the compilers and package managers of this machine.
 //! - [`Authority`] and [`TlsClient`]: certificates, and who trusts them; [`Impostor`]: who shows one all the same.
@@ -26,6 +27,7 @@ pub mod component;
 mod content;
 pub mod evil;
 mod far_side;
+mod feed;
 mod guard;
 mod handshakes;
 mod host;
@@ -53,6 +55,7 @@ pub use beside::{Attack, SECRET, TIGHT};
 pub use client::{Response, base64, request};
 pub use content::Headers;
 pub use far_side::{Answer, FarSide, Gate, Received};
+pub use feed::{Feed, Sent};
 pub use guard::{Browser, PASSWORD};
 pub use handshakes::{Handshakes, Met};
 pub use host::Host;

@@ -142,12 +142,13 @@ fn an_adaptor_that_imports_collections_without_a_word_finds_none_though_its_job_
 
 #[test]
 fn an_adaptor_that_wants_a_capability_of_a_later_version_is_not_loaded() {
-    let project = project("crier", "attack()").file("adaptors/crier.wasm", guest("wants_events"));
+    let project =
+        project("crier", "attack()").file("adaptors/crier.wasm", guest("wants_databases"));
     Program::new(["check", "."])
         .run(project.dir())
         .expect_code(1)
-        .expect_said("wants `events`, and this version has no such capability")
-        .expect_said("it wants log, events; there are network, log, collections");
+        .expect_said("wants `databases`, and this version has no such capability")
+        .expect_said("it wants log, databases; there are network, log, collections, events");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn each_adaptor_is_shown_with_what_its_jobs_may_do_and_each_credential_with_wher
 adaptors
   @openfn/language-common (built in)
     jobs          count
-    wants         log, collections
+    wants         log, collections, events
     may reach     nothing
   @openfn/language-http (built in)
     jobs          send, fetch
@@ -91,6 +91,8 @@ fn the_table_is_there_for_programs_too() {
             "network": ["https://open.example.org"],
             "collections": {},
             "collections_for_adaptor": false,
+            "events": ["*"],
+            "events_for_adaptor": false,
             "by_credential": { "registry": ["https://registry.example.org"] },
             "environment": [],
             "revealed": [],

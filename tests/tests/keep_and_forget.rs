@@ -339,6 +339,7 @@ fn a_store_that_moves_into_postgresql_has_everything_and_goes_on() {
             .run(host.project.dir())
     };
     copy(&host).expect_code(1).expect_said("another host");
+    let told = host.feed("", &[]).last_id;
     let shown = |host: &Host| {
         let runs: Vec<Value> = (1..=10)
             .map(|id| host.get(&format!("/api/v1/runs/{id}")).json())
@@ -361,7 +362,14 @@ fn a_store_that_moves_into_postgresql_has_everything_and_goes_on() {
     let moved = Host::started_by(moved, &program);
     moved.wait_until_ready();
     assert_eq!(shown(&moved), before);
+    let mut feed = moved.feed(&format!("?after={told}"), &[]);
     moved.post(&json!({ "n": 11 }));
+    let news = feed.until("run.ended");
+    assert_eq!(
+        (news[0].kind.as_str(), &news[0].data["message"]),
+        ("message.accepted", &json!(11)),
+        "the journal goes on: {news:#?}"
+    );
     let runs = moved.runs_done();
     assert_eq!((runs.len(), numbers(&moved)[0]), (11, 11));
     assert_eq!(metric(&moved, "fonio_store_runs_total"), 11);

@@ -222,7 +222,7 @@ fn what_a_package_exports_in_a_namespace_and_the_collections_it_reaches_are_insp
     let wasm = Package::new("export const http = { get: url => state => state };").imported(&npm);
     let project = Project::new().file("thing.wasm", wasm);
     let shown = in_folder(&project, &["adaptor", "inspect", "thing.wasm"]).expect_code(0);
-    for words in ["http.get(", "wants       network, log, collections"] {
+    for words in ["http.get(", "wants       network, log, collections, events"] {
         assert!(
             shown.stdout.contains(words),
             "`{words}` is not in:\n{}",
@@ -230,7 +230,10 @@ fn what_a_package_exports_in_a_namespace_and_the_collections_it_reaches_are_insp
         );
     }
     let json = in_folder(&project, &["adaptor", "inspect", "thing.wasm", "--json"]).json();
-    assert_eq!(json["wants"], json!(["network", "log", "collections"]));
+    assert_eq!(
+        json["wants"],
+        json!(["network", "log", "collections", "events"])
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::credential::{ADDRESS_FIELDS, origin_of_address};
 use crate::dotenv::{self, Environment};
 use crate::files::Files;
-use crate::grants::{Access, CollectionGrants, Grants, JobCollections, Origin, Table};
+use crate::grants::{Access, CollectionGrants, Grants, JobCollections, JobEvents, Origin, Table};
 use crate::inputs::Inputs;
 use crate::problem::Problem;
 use crate::settings::{self, Settings};
@@ -82,6 +82,20 @@ impl Settings {
                     .clone()
                     .unwrap_or(CollectionGrants::All(Access::Write)),
                 adaptor: None,
+            },
+        }
+    }
+
+    /// What the code of jobs with this adaptor may publish, and the adaptor itself where it has a table that says so.
+    pub fn events_with(&self, adaptor: &str) -> JobEvents {
+        let own = self.adaptors.get(adaptor);
+        match own.and_then(|own| Some((&own.written, own.events.as_ref()?))) {
+            Some((written, patterns)) => {
+                JobEvents::of_adaptor(patterns.clone(), Some(written.clone()))
+            }
+            None => match &self.events {
+                Some(patterns) => JobEvents::of_adaptor(patterns.clone(), None),
+                None => JobEvents::any(),
             },
         }
     }

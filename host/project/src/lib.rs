@@ -25,6 +25,7 @@ mod criteria;
 mod dotenv;
 mod draft;
 mod escaped;
+mod event;
 mod export;
 mod expression;
 mod field_path;
@@ -60,12 +61,15 @@ pub use alone::{
 pub use amount::{Amount, Unit};
 pub use credential::{AGE_KEY, AGE_KEY_FILE, Credential};
 pub use dotenv::{DEFAULT_PORT, EndpointStyle, Environment, PROCESS as ENVIRONMENT};
+pub use event::{EVENT_NAME_MAX, EventPattern, EventPatternError, is_event_name};
 pub use export::{ExportError, Exported, export, export_workspace};
 pub use expression::Expression;
 pub use field_path::{FieldPath, FieldPathError};
 pub use files::{Files, NotRead};
 pub use formats::PROJECT_FILE;
-pub use grants::{Access, CollectionGrants, Grants, JobCollections, Origin, OriginError};
+pub use grants::{
+    Access, CollectionGrants, Grants, JobCollections, JobEvents, Origin, OriginError,
+};
 pub use limits::{LIMITS, LimitInfo, Limits};
 pub use model::{
     AfterCrash, Condition, Edge, Generation, Job, Loaded, NoSuchJob, Project, Reply, Source, Start,

@@ -17,6 +17,7 @@ pub const COMMON_OPERATIONS: &[&str] = &[
     "dataValue",
     "debug",
     "each",
+    "events",
     "execute",
     "expandReferences",
     "field",

@@ -53,6 +53,7 @@ pub(crate) fn install(
     )?;
     bindings.set("invoke", invoke(ctx, host)?)?;
     crate::collections::install(ctx, &bindings, host)?;
+    crate::events::install(ctx, &bindings, host)?;
 
     if let Some(outside) = outside {
         let to = Rc::clone(outside);

@@ -115,7 +115,7 @@ fn query(keys: String, moments: &[Option<f64>]) -> ItemQuery {
 }
 
 /// `{ data }`, or `{ failure: { code, message } }`.
-fn answer<'js, T: IntoJs<'js>>(
+pub(crate) fn answer<'js, T: IntoJs<'js>>(
     ctx: &Ctx<'js>,
     answered: std::result::Result<T, Failure>,
 ) -> Result<Object<'js>> {

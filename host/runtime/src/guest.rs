@@ -8,20 +8,21 @@ use crate::{Engine, report};
 
 #[cfg(not(feature = "package"))]
 wit_bindgen::generate!({
-    path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
+    path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/expression"],
     world: "fonio:expression/runtime",
     generate_all,
 });
 
 #[cfg(feature = "package")]
 wit_bindgen::generate!({
-    path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
+    path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/expression"],
     world: "fonio:expression/package-runtime",
     generate_all,
 });
 
 use exports::fonio::expression::engine as wit;
 use fonio::collections::collections;
+use fonio::events::events;
 use fonio::expression::step;
 use fonio::log::log;
 
@@ -82,6 +83,10 @@ impl Host for Imports {
         collections::remove(collection, &asked(query)).map_err(of_collections)
     }
 
+    fn publish(&self, name: &str, payload: &str) -> Result<(), Failure> {
+        events::publish(name, payload).map_err(of_events)
+    }
+
     fn random_seed(&self) -> u64 {
         step::random_seed()
     }
@@ -117,6 +122,20 @@ fn of_collections(error: collections::Error) -> Failure {
         collections::Error::UnknownCollection(message) => ("COLLECTION_NOT_FOUND", message),
         collections::Error::Invalid(message) => ("ILLEGAL_ARGUMENTS", message),
         collections::Error::Other(message) => ("COLLECTIONS_ERROR", message),
+    };
+    Failure {
+        code: code.to_owned(),
+        message,
+        details: "{}".to_owned(),
+    }
+}
+
+fn of_events(error: events::Error) -> Failure {
+    let (code, message) = match error {
+        events::Error::Invalid(message) => ("ILLEGAL_ARGUMENTS", message),
+        events::Error::Denied(message) => ("DENIED", message),
+        events::Error::Limit(message) => ("LIMIT", message),
+        events::Error::Other(message) => ("EVENTS_ERROR", message),
     };
     Failure {
         code: code.to_owned(),

@@ -87,6 +87,9 @@ pub trait Host {
         query: &ItemQuery,
     ) -> Result<Vec<String>, Failure>;
 
+    /// Publishes an event; `payload` is JSON.
+    fn publish(&self, name: &str, payload: &str) -> Result<(), Failure>;
+
     /// Seeds `Math.random` for one run.
     fn random_seed(&self) -> u64;
 

@@ -11,7 +11,7 @@
 //! - [`outside`]: the imports of the runtime for packages, as a trait.
 //! - `package`: a package from npm in the engine, beside or instead of an adaptor of the host's.
 //! - `event_loop`: promises, timers and requests, driven until a run settles.
-//! - `bindings` and `collections`: the few host functions that the library sees.
+//! - `bindings`, `collections` and `events`: the few host functions that the library sees.
 //! - `rejections`: promises that failed while nothing waited for them.
 //! - `report`: how a thrown value becomes a [`JobError`].
 //! - `library`: the JavaScript that jobs see (`src/library/*.js`); `start.js` says which file owns what.
@@ -23,6 +23,7 @@ mod bindings;
 mod collections;
 pub mod engine;
 mod event_loop;
+mod events;
 #[cfg(target_arch = "wasm32")]
 mod guest;
 pub mod host;

@@ -29,6 +29,7 @@ const MODULES: &[(&str, &str)] = modules![
     "csv",
     "util",
     "collections",
+    "events",
     "adaptor",
     "network",
     "package",

@@ -11,6 +11,7 @@ use wasmtime::{Engine, Store};
 use crate::bindings::adaptor::exports::fonio::operations::operations as wit;
 use crate::bindings::adaptor::{Adaptor as Instance, AdaptorPre};
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::step::{Refusals, StepHttp, StepOutside};
 use crate::capabilities::log::StepLog;
 use crate::code::CodeError;
@@ -49,7 +50,7 @@ pub enum AdaptorError {
 }
 
 /// Said where an import is missing.
-const OFFERS: &str = "Offered are fonio:log 1.0, fonio:collections 1.0, wasi:http 0.2 and plain WASI 0.2 (clocks, random, io, cli, filesystem and sockets with nothing in them)";
+const OFFERS: &str = "Offered are fonio:log 1.0, fonio:collections 1.0, fonio:events 1.0, wasi:http 0.2 and plain WASI 0.2 (clocks, random, io, cli, filesystem and sockets with nothing in them)";
 
 /// A loaded adaptor.
 pub struct Adaptor {
@@ -122,6 +123,11 @@ impl Adaptor {
         wants.any(|want| want == "collections")
     }
 
+    /// The same for events.
+    pub fn wants_events(&self) -> bool {
+        self.description.wants.iter().any(|want| want == "events")
+    }
+
     /// The interfaces it imports, with versions.
     pub fn imports(&self) -> &[String] {
         &self.imports
@@ -168,12 +174,14 @@ impl LiveAdaptor {
         log: &StepLog,
         outside: &StepOutside,
         collections: &StepCollections,
+        events: &StepEvents,
     ) -> wasmtime::Result<LiveAdaptor> {
         let hooks = StepHttp::new(outside.clone(), Arc::clone(meter), log.clone());
         let refusals = hooks.refusals();
         let seen = &outside.variables;
         let mut state = AdaptorState::new(Arc::clone(meter), log.clone(), hooks, seen);
         state.collections = collections.clone().noting(refusals.clone());
+        state.events = events.clone().noting(refusals.clone());
         let mut store = store(engine, state, |state| &mut state.limiter);
         let instance = pre.instantiate_async(&mut store).await?;
         Ok(LiveAdaptor {
@@ -227,8 +235,9 @@ fn shape(component: &Component, engine: &Engine) -> Result<Shape, AdaptorError> 
 }
 
 /// Packages of which the host offers every interface.
-const OFFERED: [&str; 10] = [
+const OFFERED: [&str; 11] = [
     "fonio:collections/",
+    "fonio:events/",
     "fonio:expression/",
     "fonio:log/",
     "wasi:http/",

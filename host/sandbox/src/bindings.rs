@@ -7,11 +7,12 @@
 /// Adaptors: any component that exports `fonio:operations/operations`.
 pub mod adaptor {
     wasmtime::component::bindgen!({
-        path: ["../../wit/log", "../../wit/collections", "../../wit/operations"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/operations"],
         inline: "
             package fonio:host-adaptor;
             world adaptor {
                 import fonio:collections/collections@1.0.0;
+                import fonio:events/events@1.0.0;
                 import fonio:log/log@1.0.0;
                 export fonio:operations/operations@1.0.0;
             }
@@ -28,7 +29,7 @@ pub mod adaptor {
 /// The expression runtime, after its snapshot was taken (so without `initialize`).
 pub mod expression {
     wasmtime::component::bindgen!({
-        path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/expression"],
         inline: "
             package fonio:host-expression;
             world expression {
@@ -51,7 +52,7 @@ pub mod expression {
 /// What the runtime for packages asks of the child that snapshots it.
 pub mod package {
     wasmtime::component::bindgen!({
-        path: ["../../wit/log", "../../wit/collections", "../../wit/expression"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/expression"],
         inline: "
             package fonio:host-package;
             world child {

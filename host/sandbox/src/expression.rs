@@ -10,9 +10,11 @@ use crate::adaptor::LiveAdaptor;
 use crate::bindings::adaptor::AdaptorPre;
 use crate::bindings::adaptor::exports::fonio::operations::operations as wit;
 use crate::bindings::adaptor::fonio::collections::collections;
+use crate::bindings::adaptor::fonio::events::events;
 use crate::bindings::adaptor::fonio::log::log;
 use crate::bindings::expression::fonio::expression::step::{self, Failure, Reply};
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::guest::{AdaptorState, write};
@@ -29,6 +31,7 @@ pub(crate) struct AdaptorSlot {
     pub adaptor: AdaptorPre<AdaptorState>,
     pub outside: StepOutside,
     pub collections: StepCollections,
+    pub events: StepEvents,
     pub live: Option<LiveAdaptor>,
 }
 
@@ -38,6 +41,7 @@ pub(crate) struct RuntimeImports {
     pub log: StepLog,
     pub adaptor: Option<AdaptorSlot>,
     pub collections: StepCollections,
+    pub events: StepEvents,
     /// The sentence of the last refused request, to tell a refusal from an error that a job made up.
     pub refused: Option<String>,
 }
@@ -49,6 +53,7 @@ impl RuntimeImports {
             log,
             adaptor,
             collections: StepCollections::default(),
+            events: StepEvents::default(),
             refused: None,
         }
     }
@@ -70,6 +75,7 @@ pub(crate) fn link_runtime<T: Send>(
 ) -> wasmtime::Result<()> {
     step::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)?;
     collections::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)?;
+    events::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)?;
     log::add_to_linker::<_, HasSelf<RuntimeImports>>(linker, imports)
 }
 
@@ -100,7 +106,7 @@ impl step::Host for RuntimeImports {
             Some(live) => live,
             none => {
                 let (meter, outside) = (&self.limiter.0, &slot.outside);
-                let collections = &slot.collections;
+                let (collections, events) = (&slot.collections, &slot.events);
                 none.insert(
                     LiveAdaptor::start(
                         &slot.adaptor,
@@ -109,6 +115,7 @@ impl step::Host for RuntimeImports {
                         &self.log,
                         outside,
                         collections,
+                        events,
                     )
                     .await?,
                 )

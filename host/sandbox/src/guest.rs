@@ -8,8 +8,10 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bindings::adaptor::fonio::collections::collections;
+use crate::bindings::adaptor::fonio::events::events;
 use crate::bindings::adaptor::fonio::log::log;
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::step::StepHttp;
 use crate::capabilities::log::{Level, Output, StepLog};
 use crate::meter::{Limiter, Meter};
@@ -53,6 +55,7 @@ pub(crate) struct AdaptorState {
     hooks: StepHttp,
     log: StepLog,
     pub collections: StepCollections,
+    pub events: StepEvents,
 }
 
 impl AdaptorState {
@@ -85,6 +88,7 @@ impl AdaptorState {
             hooks,
             log,
             collections: StepCollections::default(),
+            events: StepEvents::default(),
         }
     }
 }
@@ -140,6 +144,7 @@ impl Linkers {
         collections::add_to_linker::<_, HasSelf<_>>(&mut adaptor, |state: &mut AdaptorState| {
             state
         })?;
+        events::add_to_linker::<_, HasSelf<_>>(&mut adaptor, |state: &mut AdaptorState| state)?;
         let mut package = Linker::new(engine);
         link_wasi(&mut package)?;
         link_package(&mut package)?;

@@ -44,6 +44,7 @@ mod step;
 
 pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
+pub use capabilities::events::{CHAIN_MAX, EVENTS_MAX, PublishedEvent, Publishing};
 pub use capabilities::http::{
     AuthorityError, Egress, FetchError, Reach, Reached, RequestMarks, Requests, trust_also, trusted,
 };

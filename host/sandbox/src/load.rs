@@ -11,6 +11,7 @@ use crate::bindings::compiler::Compiler;
 use crate::bindings::compiler::exports::fonio::compiler::compile::{Compiled, Options, Problem};
 use crate::bindings::expression::exports::fonio::expression::engine::Problem as EngineProblem;
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
 use crate::expression::RuntimeImports;
@@ -192,9 +193,9 @@ impl<'s> Loading<'s> {
         let meter = Arc::clone(&self.meter);
         if let Some(package) = package {
             let nowhere = StepOutside::nothing();
-            let collections = StepCollections::default();
+            let (collections, events) = (StepCollections::default(), StepEvents::default());
             let (mut store, _) =
-                package.store(engine, meter, StepLog::new(0), nowhere, collections);
+                package.store(engine, meter, StepLog::new(0), nowhere, collections, events);
             let runtime = package.runtime.instantiate_async(&mut store).await?;
             let engine = runtime.fonio_expression_engine();
             return engine.call_compile(&mut store, name, module).await;

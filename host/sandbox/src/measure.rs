@@ -10,6 +10,7 @@ use http::{Request, Response};
 
 use crate::adaptor::{Code, LiveAdaptor, trap_reason};
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::connector::origin;
 use crate::capabilities::http::step::StepOutside;
 use crate::capabilities::log::StepLog;
@@ -67,6 +68,7 @@ impl Sandbox {
                     &log,
                     &outside,
                     &StepCollections::default(),
+                    &StepEvents::default(),
                 )
                 .await;
                 Ok(timed(started, live.map_err(no_room)?))
@@ -78,6 +80,7 @@ impl Sandbox {
                     log,
                     outside,
                     StepCollections::default(),
+                    StepEvents::default(),
                 );
                 let instance = package.runtime.instantiate_async(&mut store).await;
                 instance.map_err(no_room)?;

@@ -13,6 +13,7 @@ use crate::adaptor::{Adaptor, Code, trap_reason};
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::expression::exports::fonio::expression::engine::{Job, JobError, Operation};
 use crate::capabilities::collections::{Collections, StepCollections};
+use crate::capabilities::events::{PublishedEvent, Publishing, StepEvents};
 use crate::capabilities::http::step::{Refusals, StepOutside};
 use crate::capabilities::http::{Egress, Requests};
 use crate::capabilities::log::{Listener, LogLine, StepLog};
@@ -35,6 +36,8 @@ pub struct StepRequest {
     pub seals: Seals,
     /// Who keeps its collections; without one it has none.
     pub collections: Option<Arc<dyn Collections>>,
+    /// What it may publish; without this it publishes nothing.
+    pub events: Option<Publishing>,
     /// The variables that its adaptor sees by `wasi:cli/environment`.
     pub variables: Vec<(String, String)>,
     /// What it may use up.
@@ -50,6 +53,8 @@ pub struct StepRequest {
 pub struct StepOutcome {
     /// The final state as JSON, without `configuration` and `response`; or why there is none.
     pub result: Result<String, StepFailure>,
+    /// What it published, in order; nothing if it failed.
+    pub events: Vec<PublishedEvent>,
     /// Its lines, in order.
     pub log: Vec<LogLine>,
     /// What it used.
@@ -162,9 +167,11 @@ impl Sandbox {
             .heard_by(request.listener.clone());
         let meter = Meter::new(request.limits);
         let wall_time = request.limits.wall_time;
+        let mut request = request;
+        let events = StepEvents::new(request.events.take(), &seals, &meter, &log);
         let work = Metered::new(
             Arc::clone(&meter),
-            self.run_guests(request, Arc::clone(&meter), log.clone()),
+            self.run_guests(request, Arc::clone(&meter), log.clone(), events.clone()),
         );
         let result = match tokio::time::timeout(wall_time, work).await {
             Ok(result) => result,
@@ -179,10 +186,15 @@ impl Sandbox {
             memory_bytes: meter.memory_peak_bytes(),
             requests: meter.requests(),
         };
+        let events = match result.is_ok() {
+            true => events.take(),
+            false => Vec::new(),
+        };
         StepOutcome {
             result: result
                 .map(|state| seals.redact_json(state))
                 .map_err(|failure| failure.without_secrets(&seals)),
+            events,
             log: log.finish(),
             usage,
         }
@@ -193,6 +205,7 @@ impl Sandbox {
         request: StepRequest,
         meter: Arc<Meter>,
         log: StepLog,
+        events: StepEvents,
     ) -> Result<String, StepFailure> {
         let StepRequest {
             job,
@@ -221,8 +234,9 @@ impl Sandbox {
         };
         let (answer, refusal) = match job.adaptor.as_deref().map(|adaptor| &adaptor.code) {
             Some(Code::Package(package)) => {
+                let meter = Arc::clone(&meter);
                 let (mut store, refusals) =
-                    package.store(&self.engine, Arc::clone(&meter), log, outside, collections);
+                    package.store(&self.engine, meter, log, outside, collections, events);
                 let answer = call_run(&package.runtime, &mut store, &input).await;
                 let kind = refused(&answer, &refusals);
                 (answer, kind)
@@ -236,10 +250,13 @@ impl Sandbox {
                     keeper: collections.keeper.clone().filter(|_| wants),
                     refusals: Refusals::default(),
                 };
-                let slot = operations.map(|code| self.slot(code, outside, &its));
+                let wants = job.adaptor.as_deref().is_some_and(Adaptor::wants_events);
+                let told = events.for_adaptor(wants);
+                let slot = operations.map(|code| self.slot(code, outside, its, told));
                 let mut imports = RuntimeImports::new(Arc::clone(&meter), log, slot.flatten());
                 let refusals = collections.refusals.clone();
                 imports.collections = collections;
+                imports.events = events.noting(refusals.clone());
                 let mut store = store(&self.engine, imports, |imports| &mut imports.limiter);
                 let answer = call_run(&self.runtime, &mut store, &input).await;
                 let kind = refused_operation(&answer, store.data().refused.as_deref());
@@ -263,7 +280,8 @@ impl Sandbox {
         &self,
         code: &Code,
         outside: StepOutside,
-        collections: &StepCollections,
+        collections: StepCollections,
+        events: StepEvents,
     ) -> Option<AdaptorSlot> {
         match code {
             Code::Package(_) => None,
@@ -271,7 +289,8 @@ impl Sandbox {
                 engine: self.engine.clone(),
                 adaptor: adaptor.clone(),
                 outside,
-                collections: collections.clone(),
+                collections,
+                events,
                 live: None,
             }),
         }

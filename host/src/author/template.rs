@@ -17,6 +17,7 @@ static PYTHON: Dir = include_dir!("$CARGO_MANIFEST_DIR/../sdk/templates/python")
 static SDK: Dir = include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust");
 static OPERATIONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/operations");
 static LOG: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/log");
+static EVENTS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/events");
 static COLLECTIONS: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/collections");
 static WORLD: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit/adaptor");
 
@@ -45,6 +46,7 @@ pub fn create(name: &Name, language: Language, parent: &Path) -> Result<PathBuf,
             // Where the SDK's source looks for them.
             write_all(&OPERATIONS, &vendor.join("wit/operations"), None)?;
             write_all(&LOG, &vendor.join("wit/log"), None)?;
+            write_all(&EVENTS, &vendor.join("wit/events"), None)?;
             write(&vendor.join("Cargo.toml"), sdk_workspace()?.as_bytes())?;
             write(&dir.join("Cargo.lock"), LOCK.as_bytes())?;
         }
@@ -55,6 +57,7 @@ pub fn create(name: &Name, language: Language, parent: &Path) -> Result<PathBuf,
             write_all(&OPERATIONS, &dir.join("wit/deps"), None)?;
             write_all(&LOG, &dir.join("wit/deps"), None)?;
             write_all(&COLLECTIONS, &dir.join("wit/deps"), None)?;
+            write_all(&EVENTS, &dir.join("wit/deps"), None)?;
         }
     }
     Ok(dir)

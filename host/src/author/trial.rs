@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fonio_project::{Grants, Limits, Origin};
-use fonio_sandbox::{Adaptor, Egress, LogLine, Sandbox, Seals, StepFailure, StepRequest};
+use fonio_project::{Grants, JobEvents, Limits, Origin};
+use fonio_sandbox::{
+    Adaptor, Egress, LogLine, Publishing, Sandbox, Seals, StepFailure, StepRequest,
+};
 use serde_json::{Map, Value};
 
 use super::AuthorError;
@@ -69,6 +71,10 @@ pub async fn try_case(
             variables: Vec::new(),
             seals,
             collections: Some(Arc::new(PassingCollections::default())),
+            events: Some(Publishing {
+                grants: JobEvents::any(),
+                chain: Vec::new(),
+            }),
             limits,
             requests: Default::default(),
             listener: None,

@@ -408,7 +408,7 @@ fn require_environment(host: &Host) -> Result<(), Failure> {
     }
 }
 
-/// The most webhooks and clocks that are listed at the start; all are on the page.
+/// The most webhooks, clocks and events that are listed at the start; all are on the page.
 const TRIGGERS_SHOWN: usize = 10;
 
 fn announce_triggers(project: &Project, url: &str) {
@@ -427,6 +427,9 @@ fn announce_triggers(project: &Project, url: &str) {
                 workflow.id
             ),
         )),
+        TriggerKind::Event { pattern } => {
+            Some(("event", format!("{pattern} starts {}", workflow.id)))
+        }
         TriggerKind::Message { .. } | TriggerKind::Kafka { .. } => None,
     });
     for (what, detail) in shown.take(TRIGGERS_SHOWN) {

@@ -90,6 +90,7 @@ impl Conditions {
             variables: Vec::new(),
             seals: Seals::default(),
             collections: None,
+            events: None,
             limits,
             requests: Default::default(),
             listener: None,

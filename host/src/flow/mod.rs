@@ -13,12 +13,14 @@ use fonio_project::{
     AfterCrash, Condition, Edge, Job, Origin, Trigger, Workflow, origins_of_credential,
 };
 use fonio_sandbox::{
-    FailureKind, Listener, LogLine, Requests, Sandbox, StepFailure, StepRequest, Usage,
+    FailureKind, Listener, LogLine, PublishedEvent, Requests, Sandbox, StepFailure, StepRequest,
+    Usage,
 };
 use fonio_store::{FirstStep, NewRun, Turn};
 use serde_json::{Map, Value};
 
 use crate::collections::granted;
+use crate::events;
 use crate::ledger::{self, Ledger};
 use crate::live::Live;
 use crate::sealed::{self, Held};
@@ -36,6 +38,8 @@ pub struct Ended {
     pub job_failure: Option<StepFailure>,
     /// The state it leaves, as JSON.
     pub output: Option<String>,
+    /// What it published; nothing if it failed.
+    pub events: Vec<PublishedEvent>,
     /// What its job wrote.
     pub log: Vec<LogLine>,
     /// What it used; nothing if no guest ran.
@@ -64,6 +68,8 @@ pub struct Step<'s> {
     pub input: state::Input<'s>,
     /// A credential that came with the input, for what the job has no credential of its own for.
     pub given: Option<Given<'s>>,
+    /// The names of the events that led to the run, the oldest first.
+    pub chain: &'s [String],
     /// What is left of the run's time, if its workflow has a timeout.
     pub time_left: Option<Duration>,
     /// Who writes down that it is shown a secret.
@@ -168,6 +174,7 @@ fn not_begun(said: String) -> Ended {
         failure: Some(StepFailure::new(FailureKind::Load, "LoadError", said)),
         job_failure: None,
         output: None,
+        events: Vec::new(),
         log: Vec::new(),
         usage: None,
         follows: Follows::End,
@@ -181,7 +188,12 @@ async fn run_job(
     job: &Job,
     step: Step<'_>,
 ) -> Ended {
-    let (result, log, usage) = execute(sandbox, live, workflow, job, &step).await;
+    let Executed {
+        result,
+        events,
+        log,
+        usage,
+    } = execute(sandbox, live, workflow, job, &step).await;
     let here = Here {
         sandbox,
         live,
@@ -190,7 +202,14 @@ async fn run_job(
     };
     let edges = workflow.edges_from_job(&job.id);
     match result {
-        Ok(output) => here.followed_by(None, output, edges, log, usage).await,
+        Ok(output) => {
+            let ended = here.followed_by(None, output, edges, log, usage).await;
+            match ended.failure {
+                None => Ended { events, ..ended },
+                // A condition behind it that breaks fails the step.
+                Some(_) => ended,
+            }
+        }
         Err(failure) => {
             let (_, severity) = classify(&failure);
             if severity != Severity::Fail && workflow.after_crash == AfterCrash::Stop {
@@ -199,6 +218,7 @@ async fn run_job(
                     failure,
                     job_failure: None,
                     output: None,
+                    events: Vec::new(),
                     log,
                     usage,
                     follows: Follows::End,
@@ -211,7 +231,13 @@ async fn run_job(
     }
 }
 
-type Executed = (Result<String, StepFailure>, Vec<LogLine>, Option<Usage>);
+/// What became of a job.
+struct Executed {
+    result: Result<String, StepFailure>,
+    events: Vec<PublishedEvent>,
+    log: Vec<LogLine>,
+    usage: Option<Usage>,
+}
 
 async fn execute(
     sandbox: &Sandbox,
@@ -220,7 +246,12 @@ async fn execute(
     job: &Job,
     step: &Step<'_>,
 ) -> Executed {
-    let failed = |failure| (Err(failure), Vec::new(), None);
+    let failed = |failure| Executed {
+        result: Err(failure),
+        events: Vec::new(),
+        log: Vec::new(),
+        usage: None,
+    };
     let Some(loaded) = live.job(&job.key) else {
         return failed(StepFailure::new(
             FailureKind::Load,
@@ -262,6 +293,7 @@ async fn execute(
                 &live.collections,
                 live.project.collections_for(job),
             )),
+            events: Some(events::may_publish(&live.project, job, step.chain)),
             variables: live.project.variables_for(job).to_vec(),
             limits,
             requests: step.requests.clone(),
@@ -275,7 +307,12 @@ async fn execute(
             failure
         }
     });
-    (result, outcome.log, Some(outcome.usage))
+    Executed {
+        result,
+        events: outcome.events,
+        log: outcome.log,
+        usage: Some(outcome.usage),
+    }
 }
 
 /// The job's own credential, over what was given.
@@ -339,6 +376,7 @@ impl Here<'_> {
                         failure: Some(wrong),
                         job_failure: failure,
                         output: None,
+                        events: Vec::new(),
                         log,
                         usage,
                         follows: Follows::End,
@@ -355,6 +393,7 @@ impl Here<'_> {
             failure,
             job_failure: None,
             output: Some(output),
+            events: Vec::new(),
             log,
             usage,
             follows,

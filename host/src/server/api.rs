@@ -69,6 +69,10 @@ fn project(host: &Host) -> Value {
                 let path = host.prefix() + &webhook_path(workflow, trigger);
                 shown["path"] = path.into();
             }
+            TriggerKind::Event { pattern } => {
+                shown["type"] = "event".into();
+                shown["event"] = pattern.to_string().into();
+            }
             TriggerKind::Kafka { .. } => shown["type"] = "kafka".into(),
         }
         shown

@@ -1,7 +1,7 @@
 //! The doors: one HTTP/1.1 listener, with TLS or without, its routes, and its shutdown.
 //!
 //! `/inbox` and `/i/` are [`crate::receiver`]; `/api/v1` is [`api`], behind [`doors`], with [`session`] and [`oidc`] for
-//! signing in, [`runs`], what is decided about them ([`decide`], [`bulk`]), and [`audit`]; its addresses are in [`routes`], and
+//! signing in, [`runs`], what is decided about them ([`decide`], [`bulk`]), [`feed`] and [`audit`]; its addresses are in [`routes`], and
 //! described in [`openapi`]; [`local`] is the host's own socket; `/metrics` is [`metrics`]; who may stay connected, [`seats`]; `/` is the [`page`] in
 //! `console/`. Every reply is given headers by [`protect`]. On a host of several tenants all this is below `/<tenant>`, and
 //! what belongs to none is [`root`].
@@ -11,6 +11,7 @@ mod audit;
 mod bulk;
 mod decide;
 pub mod doors;
+pub mod feed;
 mod filter;
 mod forget;
 pub mod local;
@@ -274,6 +275,7 @@ async fn guarded(host: &Host, peer: &Peer, request: Request<Incoming>) -> Reply 
             return audit::show(&peer.doors.access, &principal, Some(host.name()), query).await;
         }
         To::OpenApi => return openapi::show(),
+        To::Events => return feed::open(host, request.headers(), query),
         To::Project => api::project_now(host).await,
         To::Messages => api::messages(host, query).await,
         To::Message => api::message(host, &id).await,

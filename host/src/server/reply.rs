@@ -1,14 +1,37 @@
 //! Replies: JSON, problems as `application/problem+json`, and text.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE};
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use http_body::Frame;
+use http_body_util::{Either, Full};
 use serde::Serialize;
 use serde_json::json;
+use tokio::sync::mpsc;
 
-/// The body of every reply.
-pub type Body = Full<Bytes>;
+/// The body of every reply: whole, or in parts that come as there are any.
+pub type Body = Either<Full<Bytes>, Parts>;
+
+/// A body whose parts come one after another.
+#[derive(Debug)]
+pub struct Parts(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let part = self.0.poll_recv(context);
+        part.map(|part| part.map(|part| Ok(Frame::data(part))))
+    }
+}
 
 /// A reply on its way.
 #[derive(Debug)]
@@ -16,7 +39,11 @@ pub struct Reply(Response<Body>);
 
 impl Reply {
     fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
-        let mut response = Response::new(Full::new(body.into()));
+        Reply::with(status, content_type, Either::Left(Full::new(body.into())))
+    }
+
+    fn with(status: StatusCode, content_type: &'static str, body: Body) -> Reply {
+        let mut response = Response::new(body);
         *response.status_mut() = status;
         response
             .headers_mut()
@@ -38,6 +65,11 @@ impl Reply {
     /// JSON that is text already.
     pub fn json_text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
         Reply::new(status, "application/json", body)
+    }
+
+    /// What comes through `parts`, as it comes, until its sender is gone.
+    pub fn stream(content_type: &'static str, parts: mpsc::Receiver<Bytes>) -> Reply {
+        Reply::with(StatusCode::OK, content_type, Either::Right(Parts(parts)))
     }
 
     /// An error, with a sentence that says why (RFC 9457).

@@ -55,6 +55,8 @@ pub enum To {
     Runs,
     /// [`super::runs`].
     Run,
+    /// [`super::feed`].
+    Events,
     /// [`super::forget`].
     Forget(Asked),
     /// [`super::decide`].
@@ -115,6 +117,7 @@ pub static ROUTES: &[Route] = {
         route(GET, "/api/v1/audit", ADMIN, Both, Audit),
         route(GET, "/api/v1/tenants", None, Root, Tenants),
         route(GET, "/api/v1/project", VIEWER, Project, To::Project),
+        route(GET, "/api/v1/events", VIEWER, Project, To::Events),
         route(GET, "/api/v1/messages", VIEWER, Project, Messages),
         route(GET, "/api/v1/messages/{message}", VIEWER, Project, Message),
         route(

@@ -4,6 +4,7 @@ use crate::bodies::{self, Placed};
 use crate::change::{Change, Failure, Writing, len};
 use crate::error::StoreError;
 use crate::ids::MessageId;
+use crate::journal::Happened;
 use crate::model::{Accepted, NewMessage, NewRun};
 use crate::sql::{SqlError, values};
 
@@ -64,6 +65,10 @@ impl Change for Accept {
         if self.runs.is_empty() {
             writing.effects.unmatched.push(message);
         }
+        writing.effects.journal.tell(Happened::MessageAccepted {
+            message,
+            source: source.clone(),
+        });
         let runs = self
             .runs
             .iter()

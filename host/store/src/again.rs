@@ -115,7 +115,7 @@ impl Change for Again {
         };
         let run = writing.begin_run(&run, before.message, now_ms())?;
         writing.db.execute(
-            "UPDATE runs SET retry_of = $2 WHERE id = $1",
+            "UPDATE runs SET retry_of = $2, chain = (SELECT chain FROM runs WHERE id = $2) WHERE id = $1",
             values![run, self.of],
         )?;
         writing.db.execute(

@@ -2,6 +2,7 @@
 
 use crate::change::Writing;
 use crate::ids::{MessageId, RunId};
+use crate::journal::Happened;
 use crate::lanes::Lanes;
 use crate::model::{NewRun, RunStatus};
 use crate::queued::QueuedInput;
@@ -72,6 +73,7 @@ impl Writing<'_> {
             |row| row.get(0),
         )?;
         self.effects.runs += 1;
+        self.tell_begun(run, new, message);
         if let Some(deadline_ms) = beginning.deadline_ms {
             self.set_deadline(run, deadline_ms, created_ms)?;
         }
@@ -111,9 +113,24 @@ impl Writing<'_> {
             |row| row.get(0),
         )?;
         self.effects.runs += 1;
+        self.tell_begun(run, new, message);
         self.effects.runs_succeeded += 1;
         self.effects.finished.push(run);
+        self.effects.journal.tell(Happened::RunEnded {
+            run,
+            workflow: new.workflow.clone(),
+            status: RunStatus::Succeeded,
+        });
         Ok(run)
+    }
+
+    fn tell_begun(&mut self, run: RunId, new: &NewRun, message: Option<MessageId>) {
+        self.effects.journal.tell(Happened::RunBegun {
+            run,
+            workflow: new.workflow.clone(),
+            trigger: new.trigger.clone(),
+            message,
+        });
     }
 
     fn begin_in_turn(

@@ -5,6 +5,7 @@ use crate::disk::Shortage;
 use crate::erase;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
+use crate::journal::Journal;
 use crate::queue::Queue;
 use crate::queued::QueuedInput;
 use crate::sql::{Db, Row, SqlError, values};
@@ -74,6 +75,7 @@ pub(crate) struct Effects {
     pub(crate) unmatched: Vec<MessageId>,
     /// Contents of files that no row names any more.
     pub(crate) unnamed: Vec<Content>,
+    pub(crate) journal: Journal,
 }
 
 /// The open transaction, as changes see it.

@@ -7,6 +7,7 @@ use crate::deadline;
 use crate::hosts;
 use crate::ids::StepId;
 use crate::model::{ClaimedStep, RunStatus, StepInput, now_ms};
+use crate::publish::chain_of;
 use crate::queue::Queue;
 use crate::queued::{AFTER_QUEUE_COLUMNS, QueuedInput, QueuedStep, queue_columns};
 use crate::sql::{Db, Row, SqlError, values};
@@ -119,7 +120,9 @@ impl Claim {
             return Ok(0);
         };
         let bytes = match &claimed.input {
-            StepInput::Message { body, .. } | StepInput::Dataclip(body) => body.len(),
+            StepInput::Message { body, .. }
+            | StepInput::Event { payload: body, .. }
+            | StepInput::Dataclip(body) => body.len(),
             StepInput::Nothing | StepInput::Lost(_) => 0,
         };
         self.steps.push(claimed);
@@ -249,7 +252,8 @@ macro_rules! claimed_steps {
         concat!(
             "SELECT ",
             queue_columns!(),
-            ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body, t.deadline_ms, r.created_ms
+            ", r.workflow, r.trigger, r.used_ms, m.body, m.request, d.body, t.deadline_ms, r.created_ms,
+                 m.event, r.chain
              FROM queue
              JOIN runs r ON r.id = queue.run
              LEFT JOIN deadlines t ON t.run = r.id
@@ -277,6 +281,9 @@ fn whole(db: &mut Db, claimed: ClaimedStep) -> Result<ClaimedStep, SqlError> {
     let input = match claimed.input {
         StepInput::Message { body, request } => {
             bodies::read(db, body).map(|body| StepInput::Message { body, request })
+        }
+        StepInput::Event { payload, about } => {
+            bodies::read(db, payload).map(|payload| StepInput::Event { payload, about })
         }
         StepInput::Dataclip(state) => bodies::read(db, state).map(StepInput::Dataclip),
         input => Ok(input),
@@ -334,9 +341,15 @@ fn claimed(row: &Row<'_>) -> Result<ClaimedStep, SqlError> {
         run: queued.run,
         attempt: queued.attempt(),
         input: match queued.input {
-            QueuedInput::Message(_) => StepInput::Message {
-                body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
-                request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+            QueuedInput::Message(_) => match row.get(AFTER_QUEUE_COLUMNS + 8)? {
+                Some(about) => StepInput::Event {
+                    payload: row.get(AFTER_QUEUE_COLUMNS + 3)?,
+                    about,
+                },
+                None => StepInput::Message {
+                    body: row.get(AFTER_QUEUE_COLUMNS + 3)?,
+                    request: row.get(AFTER_QUEUE_COLUMNS + 4)?,
+                },
             },
             QueuedInput::Dataclip(_) => StepInput::Dataclip(row.get(AFTER_QUEUE_COLUMNS + 5)?),
             QueuedInput::Nothing => StepInput::Nothing,
@@ -346,6 +359,7 @@ fn claimed(row: &Row<'_>) -> Result<ClaimedStep, SqlError> {
         run_used_ms: row.get(AFTER_QUEUE_COLUMNS + 2)?,
         deadline_in_ms: row.get(AFTER_QUEUE_COLUMNS + 6)?,
         run_created_ms: row.get(AFTER_QUEUE_COLUMNS + 7)?,
+        chain: chain_of(row.get(AFTER_QUEUE_COLUMNS + 9)?),
         job: queued.job,
     })
 }

@@ -22,6 +22,9 @@ use crate::sql::{Db, Session, SqlError};
 /// What is of a database or of its hosts, not of the project.
 const OWN: &[&str] = &["hosts", "version", "numbers", "bodies", "chores"];
 
+/// Has its one row from the beginning.
+const JOURNAL_END: &str = "journal_end";
+
 /// A table that was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
@@ -93,6 +96,9 @@ fn write(
     )?;
     for name in &names {
         to.batch(&format!("LOCK TABLE \"{name}\" IN ACCESS EXCLUSIVE MODE"))?;
+        if name == JOURNAL_END {
+            continue;
+        }
         let found = to.texts(&format!("SELECT 'x' FROM \"{name}\" LIMIT 1"))?;
         if !found.is_empty() {
             return Ok(false);
@@ -116,6 +122,7 @@ fn write(
     to.batch(&format!(
         "SELECT setval('step_numbers', {next_step}, false)"
     ))?;
+    to.batch("UPDATE journal_end SET last = (SELECT coalesce(max(last), 0) FROM journal)")?;
     to.batch("COMMIT")?;
     Ok(true)
 }

@@ -4,6 +4,7 @@ use crate::change::{Change, Failure, Writing};
 use crate::dead;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
+use crate::journal::Happened;
 use crate::model::{LogLine, RunStatus, StepStatus, now_ms};
 use crate::queued::{AFTER_QUEUE_COLUMNS, QueuedStep, queue_columns};
 use crate::read;
@@ -81,13 +82,21 @@ impl Writing<'_> {
         let stopped = self.take_open_steps(run)?;
         let ties = self.db.query_opt(
             "UPDATE runs SET open_steps = 0, status = $2, finished_ms = $3 WHERE id = $1 AND open_steps > 0
-             RETURNING lined, deadline_ms",
+             RETURNING lined, deadline_ms, workflow",
             values![run, status, at_ms],
-            Ties::of,
+            |row| Ok((Ties::of(row)?, row.get(2)?)),
         )?;
-        let Some(ties) = ties else { return Ok(None) };
+        let Some((ties, workflow)) = ties else {
+            return Ok(None);
+        };
         self.untie(run, ties)?;
         self.effects.finished.push(run);
+        let ended = Happened::RunEnded {
+            run,
+            workflow,
+            status,
+        };
+        self.effects.journal.tell(ended);
         // A run that is open has an open step.
         stopped.map(Some).ok_or(SqlError::NoRow)
     }

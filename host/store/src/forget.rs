@@ -56,6 +56,21 @@ impl Store {
         self.pages().read(read).await
     }
 
+    /// The messages of events that its runs published, oldest first.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn came_of(&self, message: MessageId) -> Result<Vec<MessageId>, StoreError> {
+        let read = move |db: &mut Db| {
+            db.query(
+                "SELECT id FROM messages WHERE came_of = $1 ORDER BY id",
+                values![message],
+                |row| row.get(0),
+            )
+        };
+        self.pages().read(read).await
+    }
+
     /// Forgets messages, at most [`FORGET_MAX`], with their runs, states, logs and keys, also where a clock would have gone
     /// on from one of the states. All or none.
     ///

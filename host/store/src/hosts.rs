@@ -11,13 +11,15 @@ use crate::change::Effects;
 use crate::ids::{RunId, StepId};
 use crate::sql::{Db, SqlError, values};
 
-/// What hosts tell each other: that steps wait, and which runs have ended.
+/// What hosts tell each other: that steps wait, which runs have ended, and that the journal has grown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
     pub(crate) work: bool,
     pub(crate) finished: Vec<RunId>,
     /// So many runs have ended that they are not named.
     pub(crate) finished_many: bool,
+    /// The journal has grown.
+    pub(crate) journal: bool,
 }
 
 /// A payload may have 8,000 bytes; 300 numbers of up to 19 digits have 6,000.
@@ -122,6 +124,7 @@ pub(crate) fn tell(db: &mut Db, channel: Option<&str>, effects: &Effects) -> Res
         work: !effects.queued.is_empty() || !effects.woken.is_empty(),
         finished_many: effects.finished.len() > NAMED_MAX,
         finished: effects.finished.iter().copied().take(NAMED_MAX).collect(),
+        journal: !effects.journal.is_empty(),
     };
     match news.payload() {
         Some(payload) => session.notify(channel, &payload),
@@ -139,10 +142,13 @@ pub(crate) fn tell_of_work(db: &mut Db, channel: Option<&str>) -> Result<(), Sql
 
 impl News {
     fn payload(&self) -> Option<String> {
-        if !self.work && self.finished.is_empty() {
+        if !self.work && self.finished.is_empty() && !self.journal {
             return None;
         }
         let mut payload = String::from(if self.work { "work" } else { "" });
+        if self.journal {
+            payload.push_str(" journal");
+        }
         if self.finished_many {
             payload.push_str(" many");
         } else {
@@ -159,6 +165,7 @@ impl News {
             match word {
                 "work" => self.work = true,
                 "many" => self.finished_many = true,
+                "journal" => self.journal = true,
                 number => self.finished.extend(number.parse::<RunId>()),
             }
         }
@@ -182,14 +189,15 @@ mod tests {
                 work,
                 finished,
                 finished_many,
+                journal: work,
             };
             let payload = told.payload().expect("there is something to tell");
             assert!(payload.len() < 8000, "PostgreSQL takes no more");
             let mut heard = News::default();
             heard.add(&payload);
             assert_eq!(
-                (heard.work, heard.finished_many),
-                (told.work, told.finished_many)
+                (heard.work, heard.finished_many, heard.journal),
+                (told.work, told.finished_many, told.journal)
             );
             if !finished_many {
                 assert_eq!(heard.finished, told.finished);

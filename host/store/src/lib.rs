@@ -44,6 +44,7 @@ mod forget;
 mod full_disk;
 mod hosts;
 mod ids;
+mod journal;
 mod key;
 mod lanes;
 mod later;
@@ -52,6 +53,7 @@ mod lock;
 mod model;
 mod pages;
 mod parked;
+mod publish;
 mod pulse;
 mod queue;
 mod queued;
@@ -82,6 +84,7 @@ pub use erase::Erased;
 pub use error::StoreError;
 pub use forget::{CANDIDATES_MAX, Candidate, FORGET_MAX};
 pub use ids::{DataclipId, MessageId, RunId, StepId};
+pub use journal::{Happened, JOURNAL_MAX, JournalEntry, JournalPage};
 pub use key::{MessageKey, OtherBody};
 pub use lock::{DirectoryLock, make_folder};
 pub use model::{
@@ -92,6 +95,7 @@ pub use model::{
     StepState, StepStatus, StoredMessage, leaf_names,
 };
 pub use parked::{PARKED_MAX, Parked, ParkedAttempt, Parking};
+pub use publish::NewEvent;
 pub use retention::Kept;
 pub use search::{FoundRuns, Order, RunSearch, Standing};
 pub use store::{Store, StoreOptions};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::key::MessageKey;
+use crate::publish::NewEvent;
 use crate::sql::{FromColumn, Row, SqlError, Value};
 use crate::turn::{HeldBy, Turn};
 
@@ -115,6 +116,13 @@ pub enum StepInput {
         /// How it was sent, as JSON.
         request: Option<Vec<u8>>,
     },
+    /// The event that started the run.
+    Event {
+        /// Its data, as JSON.
+        payload: Vec<u8>,
+        /// What else is known of it, as JSON.
+        about: Vec<u8>,
+    },
     /// A stored state: from the step before, or given to [`Store::start`](crate::Store::start).
     Dataclip(Vec<u8>),
     /// Neither: a first cron run, or a step whose predecessor produced no state.
@@ -147,6 +155,8 @@ pub struct ClaimedStep {
     pub run_used_ms: i64,
     /// How long after the claim the deadline of the run comes, in milliseconds; below zero if it has passed.
     pub deadline_in_ms: Option<i64>,
+    /// The names of the events that led to the run, the oldest first.
+    pub chain: Vec<String>,
 }
 
 /// How a step ended.
@@ -172,6 +182,8 @@ pub struct Settlement {
     pub output: Option<Vec<u8>>,
     /// What the job wrote, in order.
     pub log: Vec<LogLine>,
+    /// What it publishes, in order.
+    pub events: Vec<NewEvent>,
     /// What follows.
     pub next: Next,
     /// When the job began.

@@ -55,6 +55,7 @@ impl Pulse {
         // What was said while nobody listened.
         self.queue.hear_of_work();
         self.waiters.look_again();
+        self.waiters.journal_grew();
         let mut beat_at = Instant::now();
         while !self.closed.load(Ordering::Acquire) {
             if Instant::now() >= beat_at {
@@ -101,6 +102,9 @@ impl Pulse {
         self.waiters.finished(&news.finished);
         if news.finished_many {
             self.waiters.look_again();
+        }
+        if news.journal {
+            self.waiters.journal_grew();
         }
     }
 }

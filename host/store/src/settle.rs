@@ -6,20 +6,34 @@ use crate::dead;
 use crate::ending::Ties;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, RunId, StepId};
+use crate::journal::Happened;
 use crate::later;
 use crate::model::{
-    FINAL_STATE_MAX_BYTES, Next, RunStatus, STEPS_PER_RUN_MAX, Settled, Settlement, StepStatus,
-    leaf_names,
+    FINAL_STATE_MAX_BYTES, Next, RunStatus, STEPS_PER_RUN_MAX, Settled, Settlement, StepState,
+    StepStatus, leaf_names,
 };
+use crate::publish::{NewEvent, Publisher};
 use crate::queued::{QueuedInput, QueuedStep, queue_columns};
 use crate::sql::{SqlError, values};
+
+impl Settlement {
+    /// What goes into files where it is large. The data of an event that starts nothing is not kept.
+    pub(crate) fn large_values(&mut self) -> impl Iterator<Item = &mut Vec<u8>> {
+        let stored = self
+            .events
+            .iter_mut()
+            .filter(|event| !event.runs.is_empty());
+        let payloads = stored.map(|event| &mut event.payload);
+        self.output.iter_mut().chain(payloads)
+    }
+}
 
 /// A step to settle. The log is one row a step, encoded before the writer sees it.
 pub(crate) struct Settle {
     pub(crate) step: StepId,
     pub(crate) settlement: Settlement,
     pub(crate) log: Option<Vec<u8>>,
-    /// Its output, where that is in a file.
+    /// Its output and the data of its events, where these are in files.
     pub(crate) placed: Placed,
 }
 
@@ -27,7 +41,9 @@ impl Change for Settle {
     type Answer = Settled;
 
     fn weight(&self) -> usize {
-        len(&self.settlement.output) + len(&self.log) + self.placed.bytes()
+        let events = self.settlement.events.iter().map(NewEvent::weight);
+        let inside = len(&self.settlement.output) + len(&self.log) + events.sum::<usize>();
+        inside + self.placed.bytes()
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<Settled, Failure> {
@@ -47,7 +63,7 @@ impl Change for Settle {
             None => None,
         };
         self.record(writing, &claimed, output)?;
-        let (next, run_status) = self.advance(writing, claimed.run, output)?;
+        let (next, run_status) = self.advance(writing, &claimed, output)?;
         writing.effects.settled.push(self.step);
         Ok(Settled {
             run: claimed.run,
@@ -122,7 +138,27 @@ impl Settle {
             started_ms: *started_ms,
             finished_ms: *finished_ms,
         };
-        record_attempt(writing, claimed, &tried)
+        let workflow = record_attempt(writing, claimed, &tried)?;
+        self.tell_ended(writing, claimed, &workflow, StepState::Waiting);
+        Ok(())
+    }
+
+    fn tell_ended(
+        &self,
+        writing: &mut Writing<'_>,
+        claimed: &QueuedStep,
+        workflow: &str,
+        status: StepState,
+    ) {
+        writing.effects.journal.tell(Happened::StepEnded {
+            run: claimed.run,
+            workflow: workflow.to_owned(),
+            step: self.step,
+            job: claimed.job.clone(),
+            attempt: claimed.attempt(),
+            status,
+            exit_code: self.settlement.exit_code,
+        });
     }
 
     fn record(
@@ -182,11 +218,24 @@ impl Settle {
     fn advance(
         &self,
         writing: &mut Writing<'_>,
-        run: RunId,
+        claimed: &QueuedStep,
         output: Option<DataclipId>,
     ) -> Result<(Option<StepId>, RunStatus), SqlError> {
+        let run = claimed.run;
         let advanced = self.count(writing, run, output)?;
+        let ended = match self.settlement.status {
+            StepStatus::Succeeded => StepState::Succeeded,
+            StepStatus::Failed => StepState::Failed,
+        };
+        self.tell_ended(writing, claimed, &advanced.workflow, ended);
         let next = self.queue_next(writing, run, output, advanced.waited)?;
+        let publisher = Publisher {
+            run,
+            workflow: &advanced.workflow,
+            step: self.step,
+            at_ms: self.settlement.finished_ms,
+        };
+        writing.publish(&publisher, &self.settlement.events)?;
         let status = match (advanced.open, advanced.failed) {
             (1.., _) => return Ok((next, RunStatus::Running)),
             (_, false) => RunStatus::Succeeded,
@@ -201,6 +250,13 @@ impl Settle {
             )?;
         }
         self.end(writing, run, status)?;
+        let workflow = advanced.workflow;
+        let ended = Happened::RunEnded {
+            run,
+            workflow,
+            status,
+        };
+        writing.effects.journal.tell(ended);
         Ok((next, status))
     }
 
@@ -223,11 +279,11 @@ impl Settle {
         let mut advanced = writing.db.query_one(
             "UPDATE runs SET open_steps = open_steps - 1 + $2, leaves = leaves + $3, leaf_failed = leaf_failed | $4,
                  output = coalesce($5, output), used_ms = used_ms + $6, steps = steps + 1, status = 1
-             WHERE id = $1 RETURNING open_steps, leaves, leaf_failed",
+             WHERE id = $1 RETURNING open_steps, leaves, leaf_failed, workflow",
             values![run, opened, leaves, failed, final_state, took_ms],
             |row| {
                 let open: i64 = row.get(0)?;
-                Ok(Advanced { open, waited: open - opened, leaves: row.get(1)?, failed: row.get(2)? })
+                Ok(Advanced { open, waited: open - opened, leaves: row.get(1)?, failed: row.get(2)?, workflow: row.get(3)? })
             },
         )?;
         if self.settlement.next == Next::End {
@@ -324,12 +380,12 @@ pub(crate) struct Tried<'t> {
     pub(crate) finished_ms: i64,
 }
 
-/// Keeps what came of an attempt. One that did not count is forgotten for the next of its number.
+/// Keeps what came of an attempt, and tells of which workflow. One that did not count is forgotten for the next of its number.
 pub(crate) fn record_attempt(
     writing: &mut Writing<'_>,
     claimed: &QueuedStep,
     tried: &Tried<'_>,
-) -> Result<(), SqlError> {
+) -> Result<String, SqlError> {
     writing.db.execute(
         "INSERT INTO attempts (step, attempt, exit_code, error, lines, started_ms, finished_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -346,11 +402,11 @@ pub(crate) fn record_attempt(
         ],
     )?;
     let took_ms = (tried.finished_ms - tried.started_ms).max(0);
-    writing.db.execute(
-        "UPDATE runs SET used_ms = used_ms + $2, status = 1 WHERE id = $1",
+    writing.db.query_one(
+        "UPDATE runs SET used_ms = used_ms + $2, status = 1 WHERE id = $1 RETURNING workflow",
         values![claimed.run, took_ms],
-    )?;
-    Ok(())
+        |row| row.get(0),
+    )
 }
 
 /// Where a run stands after a step.
@@ -360,6 +416,8 @@ struct Advanced {
     waited: i64,
     leaves: i64,
     failed: bool,
+    /// Of the run.
+    workflow: String,
 }
 
 fn queue_longest_waiting(

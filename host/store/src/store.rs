@@ -426,7 +426,7 @@ impl Store {
         mut settlement: Settlement,
     ) -> Result<Settled, StoreError> {
         let log = read::encode_log(&settlement.log);
-        let values = settlement.output.iter_mut().collect();
+        let values = settlement.large_values().collect();
         let placed = self.inner.bodies.place(values).await?;
         self.change(Settle {
             step,
@@ -504,6 +504,10 @@ impl Store {
 
     pub(crate) fn pages(&self) -> &Reader {
         &self.inner.pages
+    }
+
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.inner.waiters
     }
 
     pub(crate) fn alarm(&self) -> &Notify {

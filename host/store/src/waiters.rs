@@ -1,15 +1,17 @@
-//! Who waits for which run to finish.
+//! Who waits for which run to finish, and for the journal to grow.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::ids::RunId;
 
-/// Everyone who waits for a run. `None` once the store is closed.
+/// Everyone who waits.
 pub(crate) struct Waiters {
+    /// `None` once the store is closed.
     runs: Mutex<Option<ByRun>>,
+    journal: watch::Sender<()>,
 }
 
 type ByRun = HashMap<RunId, Vec<oneshot::Sender<()>>>;
@@ -40,7 +42,18 @@ impl Waiters {
     pub(crate) fn new() -> Waiters {
         Waiters {
             runs: Mutex::new(Some(HashMap::new())),
+            journal: watch::Sender::new(()),
         }
+    }
+
+    /// Changes when the journal has grown, durably.
+    pub(crate) fn told(&self) -> watch::Receiver<()> {
+        self.journal.subscribe()
+    }
+
+    /// The journal has grown, or may have.
+    pub(crate) fn journal_grew(&self) {
+        self.journal.send_replace(());
     }
 
     /// Waits for the run from now on. To miss nothing, look whether it has finished already *after* calling this.
@@ -93,6 +106,7 @@ impl Waiters {
     /// Ends every wait, now and later.
     pub(crate) fn close(&self) {
         self.runs().take();
+        self.journal_grew();
     }
 
     fn runs(&self) -> MutexGuard<'_, Option<ByRun>> {

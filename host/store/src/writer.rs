@@ -294,6 +294,9 @@ impl Writer {
                 self.began.forget(&effects.settled);
                 self.waiters.finished(&effects.finished);
                 self.bodies.delete(&effects.unnamed);
+                if !effects.journal.is_empty() {
+                    self.waiters.journal_grew();
+                }
                 Ok(())
             }
             Err(NotWritten {
@@ -357,6 +360,7 @@ impl Writer {
             }
             count(db, host, effects)?;
             ended::note(db, &self.keeping, effects)?;
+            effects.journal.write(db)?;
             hosts::tell(db, self.channel.as_deref(), effects)
         });
         if let Err(error) = applied {

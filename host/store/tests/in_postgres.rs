@@ -19,6 +19,8 @@ mod common;
 mod cron;
 #[path = "suite/durable.rs"]
 mod durable;
+#[path = "suite/events.rs"]
+mod events;
 #[path = "suite/flow.rs"]
 mod flow;
 #[path = "suite/forget.rs"]

@@ -14,7 +14,7 @@ pub struct Adaptor {
     pub docs: &'static str,
     /// OpenFn package names this adaptor stands for, for example `@openfn/language-http`.
     pub answers_to: &'static [&'static str],
-    /// Capabilities it wants, by name: `network`, `log`, `collections`.
+    /// Capabilities it wants, by name: `network`, `log`, `collections`, `events`.
     pub wants: &'static [&'static str],
     /// JSON Schema of `state.configuration`, `writeOnly` on what is secret.
     pub credential_schema: &'static str,

@@ -1,4 +1,4 @@
-//! The edge to the contract: `wit/operations` exported, `wit/log` imported, and nothing but translation.
+//! The edge to the contract: `wit/operations` exported, `wit/log` and `wit/events` imported, and nothing but translation.
 
 use crate::http::Wasi;
 use crate::log::Level;
@@ -12,10 +12,11 @@ use crate::{Adaptor, Operation, Parameter};
 )]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit/log", "../../wit/operations"],
+        path: ["../../wit/log", "../../wit/events", "../../wit/operations"],
         inline: "
             package fonio:sdk@1.0.0;
             world guest {
+                import fonio:events/events@1.0.0;
                 import fonio:log/log@1.0.0;
                 export fonio:operations/operations@1.0.0;
             }
@@ -35,6 +36,7 @@ pub use bindings::exports::fonio::operations::operations::{
 pub type Text = String;
 
 use bindings::exports::fonio::operations::operations as wit;
+use bindings::fonio::events::events as wit_events;
 use bindings::fonio::log::log as wit_log;
 
 /// Tells the host what the adaptor is.
@@ -100,6 +102,15 @@ fn error(error: crate::Error) -> Error {
         crate::Error::TooLarge(message) => Error::TooLarge(message),
         crate::Error::Other(message) => Error::Other(message),
     }
+}
+
+pub(crate) fn publish(name: &str, payload: &str) -> Result<(), crate::Error> {
+    wit_events::publish(name, payload).map_err(|error| match error {
+        wit_events::Error::Invalid(message) => crate::Error::InvalidArgument(message),
+        wit_events::Error::Denied(message) => crate::Error::Denied(message),
+        wit_events::Error::Limit(message) => crate::Error::TooLarge(message),
+        wit_events::Error::Other(message) => crate::Error::Other(message),
+    })
 }
 
 pub(crate) fn log(level: Level, message: &str) {

@@ -30,7 +30,7 @@
 //! }
 //! ```
 //!
-//! Where to look next: [`Call`] (what a function is given), [`http`] (the network), [`log`], [`testing`] (an adaptor's logic, tested
+//! Where to look next: [`Call`] (what a function is given), [`http`] (the network), [`log`], [`events`], [`testing`] (an adaptor's logic, tested
 //! natively against a scripted server). The contract behind it is `wit/operations/operations.wit`.
 //!
 //! **Invariant.** Only `guest.rs` and `http/wasi.rs` know of WebAssembly; everything else compiles and is tested natively.
@@ -38,6 +38,7 @@
 mod adaptor;
 mod call;
 mod error;
+pub mod events;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;

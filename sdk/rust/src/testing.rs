@@ -114,6 +114,21 @@ pub fn take_log() -> Vec<(Level, String)> {
     LOG.take()
 }
 
+thread_local! {
+    static PUBLISHED: RefCell<Vec<(String, Value)>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) fn publish(name: &str, payload: &str) -> Result<(), Error> {
+    let payload = serde_json::from_str(payload).map_err(|why| Error::Other(why.to_string()))?;
+    PUBLISHED.with_borrow_mut(|published| published.push((name.to_owned(), payload)));
+    Ok(())
+}
+
+/// The events that this thread published since the last call: names and data.
+pub fn take_events() -> Vec<(String, Value)> {
+    PUBLISHED.take()
+}
+
 /// What is wrong with an adaptor's table: schemas that are not JSON objects, names used twice, a required parameter after an
 /// optional one, missing docs. Empty for a sound one.
 pub fn problems(adaptor: &Adaptor) -> Vec<String> {

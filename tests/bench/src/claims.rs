@@ -220,6 +220,7 @@ fn run() -> NewRun {
 
 fn succeeded() -> Settlement {
     Settlement {
+        events: Vec::new(),
         status: StepStatus::Succeeded,
         exit_code: 0,
         error: None,

@@ -231,6 +231,7 @@ impl Steps {
             egress: self.egress.clone(),
             seals,
             collections: None,
+            events: None,
             limits: Limits::default(),
             requests: Default::default(),
             listener: None,

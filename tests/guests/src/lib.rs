@@ -11,11 +11,12 @@
 )]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: ["../../wit/log", "../../wit/collections", "../../wit/operations"],
+        path: ["../../wit/log", "../../wit/collections", "../../wit/events", "../../wit/operations"],
         inline: "
             package fonio:test@1.0.0;
             world guest {
                 import fonio:collections/collections@1.0.0;
+                import fonio:events/events@1.0.0;
                 import fonio:log/log@1.0.0;
                 export fonio:operations/operations@1.0.0;
             }
@@ -33,6 +34,7 @@ pub use bindings::exports::fonio::operations::operations::{
     Description, Error, Failure, Guest, Operation, Parameter, Reply,
 };
 pub use bindings::fonio::collections::collections;
+pub use bindings::fonio::events::events;
 pub use bindings::fonio::log::log;
 
 /// A test guest. What it does not override is well-behaved.

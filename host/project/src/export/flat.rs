@@ -119,6 +119,7 @@ impl Flat<'_> {
                 self.writing.cannot(format!("v2 has no webhooks, and {what} is one; give it criteria in place of its address"));
                 return None;
             }
+            TriggerKind::Event { pattern } => ("event", pattern.to_string()),
             TriggerKind::Kafka { .. } => {
                 self.writing
                     .cannot(format!("v2 has no Kafka, and {what} reads from it"));

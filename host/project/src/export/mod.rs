@@ -196,6 +196,7 @@ fn trigger(trigger: &Trigger, cursor: &str, writing: &mut Writing) -> Entries {
     let kind = match &trigger.kind {
         TriggerKind::Message { .. } | TriggerKind::Webhook(_) => "webhook",
         TriggerKind::Cron { .. } => "cron",
+        TriggerKind::Event { .. } => "event",
         TriggerKind::Kafka { .. } => "kafka",
     };
     entries.put("type", kind).put("enabled", trigger.enabled);
@@ -230,6 +231,13 @@ fn trigger(trigger: &Trigger, cursor: &str, writing: &mut Writing) -> Entries {
             entries
                 .put("cron_expression", schedule.text())
                 .put(cursor, cursor_job.clone());
+        }
+        TriggerKind::Event { pattern } => {
+            writing.note(format!(
+                "OpenFn has no triggers of events, and takes no file with one: `{}`",
+                trigger.id
+            ));
+            entries.put("event", pattern.to_string());
         }
         TriggerKind::Kafka { configuration } => {
             entries.put("kafka_configuration", configuration.clone());

@@ -21,7 +21,7 @@ const TOP_KEYS: &[&str] = &[
     "collections",
 ];
 const JOB_KEYS: &[&str] = &["expression", "adaptor", "trigger", "credential"];
-const TRIGGER_KINDS: &[&str] = &["criteria", "cron", "success", "failure"];
+const TRIGGER_KINDS: &[&str] = &["criteria", "cron", "event", "success", "failure"];
 
 /// The parts of a file of jobs and triggers.
 #[derive(Default)]
@@ -56,6 +56,7 @@ pub(super) struct FlatTrigger {
 pub(super) enum TriggerKey {
     Criteria,
     Cron,
+    Event,
     Success,
     Failure,
 }
@@ -165,7 +166,7 @@ impl Reading<'_> {
             [(kind, _, value)] => Some((*kind, (*value).clone())),
             [] => {
                 self.error(name.at, format!("{what} does not say when"))
-                    .help("give it one of criteria: '{…}', cron: '* * * * *', success: JOB and failure: JOB");
+                    .help("give it one of criteria: '{…}', cron: '* * * * *', event: NAME, success: JOB and failure: JOB");
                 None
             }
             [_, (_, second, _), ..] => {
@@ -185,6 +186,7 @@ fn trigger_key(text: &str) -> Option<TriggerKey> {
     match text {
         "criteria" => Some(TriggerKey::Criteria),
         "cron" => Some(TriggerKey::Cron),
+        "event" => Some(TriggerKey::Event),
         "success" => Some(TriggerKey::Success),
         "failure" => Some(TriggerKey::Failure),
         _ => None,

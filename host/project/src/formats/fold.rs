@@ -1,6 +1,6 @@
 //! v1 and v2 to workflows: each job has one trigger, so the jobs are a forest, and each of its trees is a workflow.
 //!
-//! The root of a tree is a trigger of messages or of the clock, whose name is the workflow's id. Jobs that follow others
+//! The root of a tree is a trigger of messages, of the clock or of events, whose name is the workflow's id. Jobs that follow others
 //! by `success` and `failure` are joined to them by edges.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +155,7 @@ fn kind_of(reading: &mut Reading<'_>, flat: &Flat, trigger: &FlatTrigger) -> Opt
                 cursor_job: None,
             })
         }
+        TriggerKey::Event => reading.event_trigger(name, node),
         TriggerKey::Success | TriggerKey::Failure => {
             let job = reading.text(node, &format!("the job that the trigger `{name}` follows"))?;
             let names = flat.jobs.iter().map(|job| job.name.text.as_str());
@@ -209,7 +210,7 @@ fn find_trigger<'f>(
 fn upstream(trigger: &FlatTrigger) -> Option<(String, DraftCondition)> {
     let (key, node) = trigger.kind.as_ref()?;
     match key {
-        TriggerKey::Criteria | TriggerKey::Cron => None,
+        TriggerKey::Criteria | TriggerKey::Cron | TriggerKey::Event => None,
         TriggerKey::Success => Some((node.as_text()?, DraftCondition::OnSuccess)),
         TriggerKey::Failure => Some((node.as_text()?, DraftCondition::OnFailure)),
     }

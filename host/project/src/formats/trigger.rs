@@ -64,6 +64,7 @@ const KEYS: &[(&str, &str)] = &[
     ("cron_cursor_job_id", "cron"),
     ("cron_cursor_job", "cron"),
     ("cron_cursor", "cron"),
+    ("event", "event"),
     ("kafka_configuration", "kafka"),
     ("hosts", "kafka"),
     ("topics", "kafka"),
@@ -75,7 +76,7 @@ const KEYS: &[(&str, &str)] = &[
     ("username", "kafka"),
     ("password", "kafka"),
 ];
-const TYPES: &[&str] = &["webhook", "cron", "kafka"];
+const TYPES: &[&str] = &["webhook", "cron", "event", "kafka"];
 
 /// A trigger of v3 or v4 being read, key by key.
 #[derive(Default)]
@@ -85,6 +86,7 @@ pub(super) struct Parts<'n> {
     webhook: Webhook,
     cron: Option<&'n Node>,
     cursor_job: Option<Key>,
+    event: Option<&'n Node>,
     kafka: Map<String, Value>,
     /// From a `fonio` block: the trigger is of messages, for which OpenFn has no type.
     criteria: Option<&'n Node>,
@@ -111,6 +113,7 @@ impl Reading<'_> {
             "webhook_reply" => parts.webhook.reply = self.reply(value),
             "webhook_response_config" => self.response_config(value, &mut parts.webhook),
             "cron_expression" => parts.cron = Some(value),
+            "event" => parts.event = Some(value),
             "cron_cursor_job_id" | "cron_cursor_job" | "cron_cursor" => {
                 parts.cursor_job = self.reference(value, "`cron_cursor_job_id`");
             }
@@ -210,6 +213,14 @@ impl Reading<'_> {
                     schedule: self.schedule(name, "cron_expression", cron)?,
                     cursor_job: None,
                 })
+            }
+            ("event", _) => {
+                let Some(event) = parts.event else {
+                    self.error(id.at, format!("the trigger `{name}` does not say which event"))
+                        .help("name it: `event: intake.accepted`, or `event: intake.*` for all that begin so");
+                    return None;
+                };
+                self.event_trigger(name, event)
             }
             ("kafka", _) => {
                 self.warning(

@@ -1,5 +1,5 @@
-//! What a job may reach over the network: origins named in the project, and nothing else; and in `collections`, what it
-//! may do with those of the project.
+//! What a job may reach over the network: origins named in the project, and nothing else; in `collections`, what it
+//! may do with those of the project; and in `events`, what it may publish.
 //!
 //! A request passes twice. By name, before anything is resolved ([`Grants::permits`]); then each address the name
 //! resolved to ([`Grants::permits_address`]), because a name can lead anywhere its owner likes, also into the
@@ -7,12 +7,14 @@
 
 mod address;
 mod collections;
+mod events;
 mod origin;
 
 use std::fmt;
 use std::net::IpAddr;
 
 pub use collections::{Access, CollectionGrants, JobCollections};
+pub use events::JobEvents;
 pub use origin::{Origin, OriginError};
 
 /// The grants of one job. `Grants::default()` permits nothing.

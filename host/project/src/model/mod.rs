@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::adaptor::AdaptorName;
 use crate::credential::Credential;
 use crate::dotenv::Environment;
+use crate::event::EventPattern;
 use crate::expression::Expression;
 use crate::problem::Problem;
 use crate::schedule::Schedule;
@@ -215,6 +216,11 @@ pub enum TriggerKind {
     },
     /// A request to its own address.
     Webhook(Webhook),
+    /// An event that a workflow of the project publishes.
+    Event {
+        /// Of which name.
+        pattern: EventPattern,
+    },
     /// Messages of a Kafka cluster. OpenFn has removed them; kept for export, never fires.
     Kafka {
         /// As the file has it.

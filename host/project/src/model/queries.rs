@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Condition, Edge, Generation, Job, Project, Source, Trigger, TriggerKind, Workflow};
 use crate::credential::Credential;
 use crate::criteria;
-use crate::grants::{Grants, JobCollections};
+use crate::grants::{Grants, JobCollections, JobEvents};
 use crate::limits::Limits;
 use crate::schedule::Schedule;
 use crate::suggest::did_you_mean;
@@ -123,9 +123,10 @@ impl Project {
         self.triggers()
             .filter_map(|(_, trigger)| match &trigger.kind {
                 TriggerKind::Message { criteria } => Some(criteria),
-                TriggerKind::Cron { .. } | TriggerKind::Webhook(_) | TriggerKind::Kafka { .. } => {
-                    None
-                }
+                TriggerKind::Cron { .. }
+                | TriggerKind::Webhook(_)
+                | TriggerKind::Event { .. }
+                | TriggerKind::Kafka { .. } => None,
             })
             .flat_map(|criteria| criteria.keys().map(String::as_str))
             .chain(
@@ -143,6 +144,17 @@ impl Project {
             .filter(|(_, trigger)| trigger.enabled)
             .filter(|(_, trigger)| {
                 matches!(&trigger.kind, TriggerKind::Message { criteria } if criteria::matches(criteria, body))
+            })
+            .map(|(workflow, trigger)| workflow.start_by(trigger))
+            .collect()
+    }
+
+    /// What an event of this name starts: every enabled trigger that waits for it, in the order of the file.
+    pub fn starts_for_event(&self, name: &str) -> Vec<Start<'_>> {
+        self.triggers()
+            .filter(|(_, trigger)| trigger.enabled)
+            .filter(|(_, trigger)| {
+                matches!(&trigger.kind, TriggerKind::Event { pattern } if pattern.matches(name))
             })
             .map(|(workflow, trigger)| workflow.start_by(trigger))
             .collect()
@@ -211,6 +223,11 @@ impl Project {
     /// and write, for its own code.
     pub fn collections_for(&self, job: &Job) -> JobCollections {
         self.settings.collections_with(&job.adaptor.name)
+    }
+
+    /// What `job` may publish: what its adaptor's table says, else the project's. Default: any event, for its own code.
+    pub fn events_for(&self, job: &Job) -> JobEvents {
+        self.settings.events_with(&job.adaptor.name)
     }
 
     /// The variables that the adaptor of `job` sees, by name.

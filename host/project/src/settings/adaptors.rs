@@ -9,11 +9,10 @@ use crate::grants::{Access, CollectionGrants};
 use crate::reading::Reading;
 use crate::tree::{Data, Key, Node};
 
-const KEYS: &[&str] = &["network", "collections", "environment"];
+const KEYS: &[&str] = &["network", "collections", "events", "environment"];
 
 /// What the contract has names for and this version has not. A grant that does nothing would be taken for one that does.
 const ABSENT: &[(&str, &str)] = &[
-    ("events", "adaptors cannot publish events"),
     ("databases", "adaptors have no databases"),
     ("datastore", "adaptors have no files"),
 ];
@@ -53,6 +52,7 @@ impl Reading<'_> {
             allow: None,
             idempotency_header: None,
             collections: None,
+            events: None,
             environment: Vec::new(),
             written: name.text.clone(),
             at: name.at,
@@ -66,6 +66,7 @@ impl Reading<'_> {
                 }
                 "environment" => read.environment = self.variables(value),
                 "collections" => read.collections = Some(self.collection_grants(key, value)),
+                "events" => read.events = Some(self.event_patterns(value)),
                 _ => self.absent_or_unknown(key, place),
             }
         }

@@ -4,6 +4,7 @@ mod adaptors;
 mod arrivals;
 mod breaker;
 mod clocks;
+mod events;
 mod network;
 mod oauth;
 mod read;
@@ -33,6 +34,7 @@ pub(crate) use workflows::refuse_unknown as refuse_unknown_workflows;
 pub use workflows::{JobSettings, WorkflowSettings};
 
 use crate::amount::milliseconds;
+use crate::event::EventPattern;
 use crate::grants::{CollectionGrants, Origin};
 use crate::limits::{LimitInfo, Limits};
 use crate::model::WorkflowOptions;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub project_id: Option<String>,
     /// `[project] collections`: what jobs may do with the project's collections. Default: read and write all of them.
     pub collections: Option<CollectionGrants>,
+    /// `[project] events`: what the jobs' own code may publish. Default: any event.
+    pub events: Option<Vec<EventPattern>>,
     /// `[network] allow`: what every job of the project may reach. Default: nothing.
     pub allow: Vec<Origin>,
     /// `[network] idempotency_header`. Default: requests are not marked.
@@ -112,6 +116,8 @@ pub struct AdaptorSettings {
     /// `collections`, which stands in place of the project's for jobs with this adaptor, and lets the adaptor itself have
     /// them, too.
     pub collections: Option<CollectionGrants>,
+    /// `events`, which stands in place of the project's for jobs with this adaptor, and lets the adaptor itself publish, too.
+    pub events: Option<Vec<EventPattern>>,
     /// `environment`: names of variables that the adaptor sees.
     pub(crate) environment: Vec<Key>,
     /// The name as it is written in the file.

@@ -92,7 +92,8 @@ impl Reading<'_> {
             match key.text.as_str() {
                 "id" => settings.project_id = self.id(value),
                 "collections" => settings.collections = Some(self.collection_grants(key, value)),
-                _ => self.unknown(key, "[project]", &["id", "collections"]),
+                "events" => settings.events = Some(self.event_patterns(value)),
+                _ => self.unknown(key, "[project]", &["id", "collections", "events"]),
             }
         }
     }

@@ -125,6 +125,16 @@ fn what_is_wrong_with_a_spec_is_said_where_it_stands() {
             ),
             (
                 "type: webhook",
+                "type: event",
+                "error 15:7 the trigger `webhook` does not say which event | name it: `event: intake.accepted`, or `event: intake.*` for all that begin so",
+            ),
+            (
+                "type: webhook",
+                "type: event\n        event: 'a b'",
+                "error 17:16 `a b` is no name of an event | 1 to 128 of A-Z, a-z, 0-9, `.`, `_`, `/` and `-`; a `*` at the end stands for any that follow, as in intake.*",
+            ),
+            (
+                "type: webhook",
                 "type: cron\n        cron_expression: '0 6 * *'",
                 "error 17:26 `0 6 * *` is not a schedule: it has 4 of the five fields | five fields: minute hour day month weekday, as in '*/15 8-17 * * 1-5'; times are UTC",
             ),

@@ -86,7 +86,7 @@ fn what_is_wrong_with_a_v4_project_is_said_where_it_stands() {
             (
                 "type: webhook",
                 "type: email",
-                "error 8:15 there is no trigger of type `email` | the types are: `webhook`, `cron`, `kafka`",
+                "error 8:15 there is no trigger of type `email` | the types are: `webhook`, `cron`, `event`, `kafka`",
             ),
             (
                 "type: webhook",

@@ -69,7 +69,7 @@ fn unknown_keys_are_warned_of_and_never_dropped_silently() {
         fixture.problems(),
         [
             "warning project.yaml:4:5 `adapter` means nothing in a job, and is ignored | did you mean `adaptor`?",
-            "warning project.yaml:8:32 `webhook` means nothing in a trigger, and is ignored | a trigger may have: `criteria`, `cron`, `success`, `failure`",
+            "warning project.yaml:8:32 `webhook` means nothing in a trigger, and is ignored | a trigger may have: `criteria`, `cron`, `event`, `success`, `failure`",
             "warning project.yaml:9:1 `channels` means nothing in a project file, and is ignored | a project file may have: `id`, `name`, `jobs`, `triggers`, `credentials`, `collections`",
         ]
     );
@@ -103,7 +103,7 @@ fn a_job_without_a_trigger_or_with_one_that_is_not_there() {
 fn a_trigger_without_a_kind_or_with_several() {
     assert_eq!(
         only_problem(&replaced("{ criteria: '{}' }", "{}")),
-        "error project.yaml:7:3 the trigger `trigger-1` does not say when | give it one of criteria: '{…}', cron: '* * * * *', success: JOB and failure: JOB"
+        "error project.yaml:7:3 the trigger `trigger-1` does not say when | give it one of criteria: '{…}', cron: '* * * * *', event: NAME, success: JOB and failure: JOB"
     );
     assert_eq!(
         only_problem(&replaced(

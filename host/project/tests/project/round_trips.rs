@@ -37,7 +37,7 @@ fn workflow(id: usize) -> impl Strategy<Value = Value> {
         ),
         1..NAMES.len(),
     );
-    (steps, 0..4_usize, any::<bool>()).prop_map(move |(steps, trigger, enabled)| {
+    (steps, 0..5_usize, any::<bool>()).prop_map(move |(steps, trigger, enabled)| {
         let names = &NAMES[..steps.len()];
         let mut all = vec![trigger_step(id, trigger, enabled, names[0])];
         for (index, (code, labelled, condition, off)) in steps.iter().enumerate() {
@@ -74,6 +74,9 @@ fn trigger_step(of: usize, kind: usize, enabled: bool, first: &str) -> Value {
         2 => {
             json!({"id": "t", "type": "webhook", "enabled": enabled, "next": next, "fonio": {"criteria": {"a: b": [1, null, {"c": "😀"}]}}})
         }
+        3 => {
+            json!({"id": "t", "type": "event", "enabled": enabled, "next": next, "event": "intake.*"})
+        }
         _ => {
             json!({"id": "t", "type": "webhook", "enabled": enabled, "next": next, "openfn": {"uuid": of.to_string()}, "webhook_response_config": {"error_code": 500}})
         }
@@ -90,6 +93,20 @@ fn read(files: &[(std::path::PathBuf, String)]) -> Project {
     let loaded = load(dir.path(), &|_| None);
     assert!(!loaded.has_errors(), "{:#?} in {files:#?}", loaded.problems);
     loaded.project.expect("a project")
+}
+
+#[test]
+fn a_trigger_of_events_is_the_same_in_every_generation() {
+    let yaml = "jobs:\n  hear: { adaptor: common, trigger: told, expression: 'fn(s => s)' }\ntriggers:\n  told: { event: 'intake.*' }\n";
+    let mut model = read(&[("project.yaml".into(), yaml.to_owned())]);
+    let kind = model.workflows[0].triggers[0].kind.clone();
+    for generation in [Generation::V2, Generation::V3, Generation::V4] {
+        let exported = export(&model, generation).expect("there is room for it");
+        model = read(&exported.files);
+        assert_eq!(model.workflows[0].triggers[0].kind, kind, "{generation:?}");
+    }
+    let starts = |name: &str| model.starts_for_event(name).len();
+    assert_eq!((starts("intake.accepted"), starts("other")), (1, 0));
 }
 
 proptest! {

@@ -36,7 +36,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[project]\nname = \"x\"\n",
-            "2:1 there is no key `name` in [project] | [project] may have: `id`, `collections`",
+            "2:1 there is no key `name` in [project] | [project] may have: `id`, `collections`, `events`",
         ),
         (
             "[network]\ndeny = []\n",
@@ -44,7 +44,7 @@ fn an_unknown_key_is_an_error_with_the_nearest_name() {
         ),
         (
             "[adaptors.http]\nallow = []\n",
-            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`, `collections`, `environment`",
+            "2:1 there is no key `allow` in [adaptors.http] | [adaptors.http] may have: `network`, `collections`, `events`, `environment`",
         ),
         (
             "[adaptors.http]\nnetwork = { alow = [] }\n",
@@ -276,6 +276,10 @@ fn values_of_the_wrong_kind_are_named() {
             "2:10 an origin in `allow` should be a text, and is a list",
         ),
         (
+            "[project]\nevents = \"a\"\n",
+            "2:10 `events` should be a list, and is a text",
+        ),
+        (
             "[credentials]\nc = { from = [] }\n",
             "2:14 `from` should be a text, and is a list",
         ),
@@ -294,7 +298,6 @@ fn values_of_the_wrong_kind_are_named() {
 #[test]
 fn a_capability_that_this_version_has_not_cannot_be_granted() {
     for (key, so) in [
-        ("events", "adaptors cannot publish events"),
         ("databases", "adaptors have no databases"),
         ("datastore", "adaptors have no files"),
     ] {

@@ -49,6 +49,7 @@ fn trigger(trigger: &Trigger) -> Value {
             "waits": webhook.reply == Reply::AfterCompletion,
             "codes": [webhook.success_code, webhook.error_code],
         }),
+        TriggerKind::Event { pattern } => json!({"event": pattern.to_string()}),
         TriggerKind::Kafka { configuration } => json!({"kafka": configuration}),
     };
     json!({"id": trigger.id, "enabled": trigger.enabled, "kind": kind, "uuid": trigger.uuid()})

@@ -8,7 +8,7 @@
 //   operations  fn, each, combine, map, …         fields      field, merge, group, …
 //   strings     humanProper and the like          cursor      where the next run goes on
 //   csv         parseCsv                          util        util.uuid, util.encode, util.decode
-//   collections collections.get, set, each, remove
+//   collections collections.get, set, each, remove         events  events.publish
 //   adaptor     the adaptor's operations          network     requests of a package
 //   package     what a package exports            run         one job, from its module to its final state
 
@@ -25,6 +25,7 @@ import { cursor } from 'fonio/cursor';
 import { util } from 'fonio/util';
 import { parseCsv } from 'fonio/csv';
 import * as collections from 'fonio/collections';
+import * as events from 'fonio/events';
 import { defineOperation } from 'fonio/adaptor';
 import { network } from 'fonio/network';
 import { adopt, hostModule } from 'fonio/package';
@@ -45,6 +46,6 @@ function define(values) {
 define(timerGlobals);
 define({ console, __operation: collect, __defer: defer });
 for (const owner of [sources, operations, fields, strings]) define(owner);
-define({ collections: { ...collections }, expandReferences, composeNextState, cursor, parseCsv, util });
+define({ collections: { ...collections }, events: { ...events }, expandReferences, composeNextState, cursor, parseCsv, util });
 
 export { adopt, begin, defineOperation, execute, failed, hostModule, network, stuck, timers };

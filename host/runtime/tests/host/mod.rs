@@ -17,6 +17,7 @@ pub struct Calls {
     pub slept_ms: RefCell<Vec<u64>>,
     pub kept: RefCell<BTreeMap<String, String>>,
     pub queries: RefCell<Vec<ItemQuery>>,
+    pub published: RefCell<Vec<(String, String)>>,
 }
 
 type Answer = Box<dyn Fn(&str, &str) -> Result<Reply, Failure>>;
@@ -108,6 +109,19 @@ impl Host for FakeHost {
         unknown(collection)?;
         self.calls.kept.borrow_mut().remove(&query.keys);
         Ok(vec![query.keys.clone()])
+    }
+
+    fn publish(&self, name: &str, payload: &str) -> Result<(), Failure> {
+        if name == "secret" {
+            return Err(Failure {
+                code: "DENIED".into(),
+                message: "not granted to publish secret".into(),
+                details: "{}".into(),
+            });
+        }
+        let published = (name.to_owned(), payload.to_owned());
+        self.calls.published.borrow_mut().push(published);
+        Ok(())
     }
 
     fn random_seed(&self) -> u64 {

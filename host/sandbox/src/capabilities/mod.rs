@@ -2,9 +2,11 @@
 //! host's side of the interface.
 //!
 //! - [`collections`]: values by key that stay from one run to the next.
+//! - [`events`]: what other workflows are told.
 //! - [`http`]: the network, through one choke point.
 //! - [`log`]: lines for the step's log, also from a guest's standard output.
 
 pub mod collections;
+pub mod events;
 pub mod http;
 pub mod log;

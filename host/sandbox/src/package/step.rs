@@ -11,6 +11,7 @@ use super::Contents;
 use crate::bindings::expression::ExpressionPre;
 use crate::bindings::package::fonio::expression::loading;
 use crate::capabilities::collections::StepCollections;
+use crate::capabilities::events::StepEvents;
 use crate::capabilities::http::step::{Refusals, StepHttp, StepOutside, Telling};
 use crate::capabilities::log::StepLog;
 use crate::expression::{RuntimeImports, link_runtime};
@@ -41,12 +42,14 @@ impl PackageCode {
         log: StepLog,
         outside: StepOutside,
         collections: StepCollections,
+        events: StepEvents,
     ) -> (Store<PackageState>, Refusals) {
         let hooks =
             StepHttp::new(outside, Arc::clone(&meter), log.clone()).telling(Telling::InTheError);
         let refusals = hooks.refusals();
         let mut runtime = RuntimeImports::new(Arc::clone(&meter), log.clone(), None);
         runtime.collections = collections.noting(refusals.clone());
+        runtime.events = events.noting(refusals.clone());
         let state = PackageState {
             runtime,
             adaptor: AdaptorState::new(meter, log, hooks, &[]),

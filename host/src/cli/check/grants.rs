@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use fonio_project::{
-    Access, AdaptorName, Credential, Job, JobCollections, Origin, Unfinished, in_a_line,
+    Access, AdaptorName, Credential, Job, JobCollections, JobEvents, Origin, Unfinished, in_a_line,
 };
 use fonio_sandbox::Vault;
 use serde::Serialize;
@@ -48,6 +48,13 @@ struct AdaptorShown {
     collections: BTreeMap<String, String>,
     /// Whether the adaptor may use them, too: it has a table of its own for that, or is in one engine with the job.
     collections_for_adaptor: bool,
+    /// Events that its jobs may publish.
+    events: Vec<String>,
+    /// Whether the adaptor may publish them, too.
+    events_for_adaptor: bool,
+    /// Whether there is anything to say of events: jobs may publish any as long as nobody says otherwise.
+    #[serde(skip)]
+    of_events: bool,
     /// What the credentials of its jobs are for, which they may reach besides.
     by_credential: BTreeMap<String, Vec<String>>,
     /// Variables that it sees, by name.
@@ -137,7 +144,11 @@ fn adaptors(live: &Live, unfinished: &[Unfinished]) -> Vec<AdaptorShown> {
 fn adaptor(live: &Live, name: &str, found: Option<&LoadedAdaptor>) -> AdaptorShown {
     let settings = &live.project.settings;
     let granted = settings.collections_with(name);
-    let wants = found.map_or_else(|| vec!["log", "collections"], |found| wants(&found.adaptor));
+    let events = settings.events_with(name);
+    let wants = found.map_or_else(
+        || vec!["log", "collections", "events"],
+        |found| wants(&found.adaptor),
+    );
     AdaptorShown {
         name: name.to_owned(),
         from: from(found),
@@ -153,10 +164,21 @@ fn adaptor(live: &Live, name: &str, found: Option<&LoadedAdaptor>) -> AdaptorSho
             let apart = found.adaptor.contents().is_none();
             !apart || (found.adaptor.wants_collections() && granted.are_for_the_adaptor())
         }),
+        of_events: events != JobEvents::any() || says_events(found),
+        events: events.patterns().iter().map(ToString::to_string).collect(),
+        events_for_adaptor: found.is_none_or(|found| {
+            let apart = found.adaptor.contents().is_none();
+            !apart || (says_events(Some(found)) && events.are_for_the_adaptor())
+        }),
         by_credential: BTreeMap::new(),
         environment: settings.environment_of(name).map(str::to_owned).collect(),
         revealed: Vec::new(),
     }
+}
+
+/// Whether it says that it wants them. An import alone says little: some tools import all of the contract.
+fn says_events(found: Option<&LoadedAdaptor>) -> bool {
+    found.is_some_and(|found| found.adaptor.wants_events())
 }
 
 /// Without a file, it is inside the program.
@@ -274,6 +296,14 @@ impl AdaptorShown {
                 "; its jobs' own code alone"
             };
             row("collections", &format!("{}{whose}", each.join(", ")));
+        }
+        if self.of_events {
+            let whose = if self.events_for_adaptor {
+                ""
+            } else {
+                "; its jobs' own code alone"
+            };
+            row("events", &format!("{}{whose}", listed(&self.events)));
         }
         if !self.environment.is_empty() {
             row("variables", &self.environment.join(", "));

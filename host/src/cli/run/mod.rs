@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use fonio_project::{
-    Credential, Grants, Job, JobCollections, Limits, Loaded, NoSuchJob, Origin, Problem, Project,
-    Settings, Workflow,
+    Credential, Grants, Job, JobCollections, JobEvents, Limits, Loaded, NoSuchJob, Origin, Problem,
+    Project, Settings, Workflow,
 };
 use fonio_sandbox::{
-    Adaptor, Collections, CompiledJob, Egress, FailureKind, Sandbox, StepFailure, StepOutcome,
-    StepRequest,
+    Adaptor, Collections, CompiledJob, Egress, FailureKind, Publishing, Sandbox, StepFailure,
+    StepOutcome, StepRequest,
 };
 use serde_json::{Map, Value, json};
 
@@ -81,6 +81,7 @@ struct Prepared {
     credential: Option<Arc<Held>>,
     adaptor: Option<Arc<Adaptor>>,
     collections: JobCollections,
+    events: JobEvents,
     variables: Vec<(String, String)>,
     /// The job as the project's files have it, in which its expression may be a part of a larger file.
     of_project: Option<(Job, Option<Workflow>)>,
@@ -158,6 +159,10 @@ impl Run {
             variables: prepared.variables.clone(),
             seals,
             collections: Some(granted(&passing, prepared.collections.clone())),
+            events: Some(Publishing {
+                grants: prepared.events.clone(),
+                chain: Vec::new(),
+            }),
             limits: prepared.limits,
             requests: Default::default(),
             listener: Some(Arc::new(ToPerson)),
@@ -241,6 +246,7 @@ impl Run {
             credential: live_job.credential.clone(),
             adaptor: None,
             collections: live.project.collections_for(&job),
+            events: live.project.events_for(&job),
             variables: live.project.variables_for(&job).to_vec(),
             of_project: Some((job.clone(), live.project.workflow_of(&job).cloned())),
             settings: live.project.settings.clone(),
@@ -286,9 +292,11 @@ impl Run {
         });
         let settings = settings(dir)?;
         let collections = settings.collections_with(name.as_deref().unwrap_or_default());
+        let events = settings.events_with(name.as_deref().unwrap_or_default());
         let refusal = adaptor.as_deref().zip(name.as_deref());
-        let refusal = refusal
-            .and_then(|(adaptor, name)| wants::of(adaptor, &name.parse().ok()?, &collections));
+        let refusal = refusal.and_then(|(adaptor, name)| {
+            wants::of(adaptor, &name.parse().ok()?, &collections, &events)
+        });
         if let Some((message, help)) = refusal {
             return Err(Failure(Exit::NotLoaded, format!("{message}\n  = {help}")));
         }
@@ -304,6 +312,7 @@ impl Run {
             credential: None,
             adaptor,
             collections,
+            events,
             variables,
             of_project: None,
             settings,

@@ -154,6 +154,7 @@ impl Walk<'_> {
             key,
             input: Input::State(input),
             given: self.given,
+            chain: &[],
             time_left: timeout.map(|timeout| timeout.saturating_sub(elapsed)),
             ledger: None,
             requests: Requests::default(),

@@ -204,6 +204,15 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE dead (run BIGINT PRIMARY KEY);
     INSERT INTO dead SELECT id FROM runs WHERE status = 3 AND retried_by IS NULL;
 "#,
+    r#"
+    ALTER TABLE messages ADD COLUMN event BYTEA;
+    ALTER TABLE messages ADD COLUMN came_of BIGINT;
+    CREATE INDEX messages_by_origin ON messages (came_of) WHERE came_of IS NOT NULL;
+    ALTER TABLE runs ADD COLUMN chain TEXT;
+    CREATE TABLE journal (last BIGINT PRIMARY KEY, first BIGINT NOT NULL, entries BYTEA NOT NULL);
+    CREATE TABLE journal_end (last BIGINT NOT NULL) WITH (fillfactor = 10);
+    INSERT INTO journal_end VALUES (0);
+"#,
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.

@@ -250,6 +250,12 @@ const MIGRATIONS: &[&str] = &["
 ", "
     CREATE TABLE dead (run INTEGER PRIMARY KEY) STRICT;
     INSERT INTO dead SELECT id FROM runs WHERE status = 3 AND retried_by IS NULL;
+", "
+    ALTER TABLE messages ADD COLUMN event BLOB;
+    ALTER TABLE messages ADD COLUMN came_of INTEGER;
+    CREATE INDEX messages_by_origin ON messages (came_of) WHERE came_of IS NOT NULL;
+    ALTER TABLE runs ADD COLUMN chain TEXT;
+    CREATE TABLE journal (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, entries BLOB NOT NULL) STRICT;
 "];
 
 /// Opens the connection that writes, durable and up to date.
@@ -382,8 +388,8 @@ mod tests {
                  VALUES (1, 0, 'inbox', 'application/json', x'7b7d')",
             )
             .expect("a message");
-            // From this version on a message is counted when it is accepted.
             if version >= 4 {
+                // From then on a host counts as it stores.
                 old.execute_batch("UPDATE counted SET times = 1 WHERE what = 0")
                     .expect("its count");
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::STORE;
 use super::common::*;
-use fonio_store::{Kept, MessageFilter, NewMessage, StepInput, StoreOptions};
+use fonio_store::{Kept, MessageFilter, NewEvent, NewMessage, Settlement, StepInput, StoreOptions};
 
 /// Larger than what stays in a row.
 const LARGE: usize = 100_000;
@@ -75,6 +75,43 @@ async fn a_large_body_is_what_it_was_wherever_it_is_read() {
     let state = store.dataclip(output).await.expect("a read");
     let expected = format!("{{\"leaf\":{},\"leaf-1\":9}}", large("8"));
     assert_eq!(state.expect("the state"), expected.into_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_large_data_of_an_event_is_a_file_if_it_starts_something_and_goes_with_its_message() {
+    let dir = directory();
+    let store = open(&dir);
+    let run = begin(&store, "1", "a").await;
+    let event = |digit: &str, runs| NewEvent {
+        id: format!("1.{digit}"),
+        name: "heard".into(),
+        payload: large(digit).into_bytes(),
+        about: b"{}".to_vec(),
+        chain: vec!["heard".into()],
+        runs,
+    };
+    let settlement = Settlement {
+        events: vec![event("7", vec![run_of(&["b"])]), event("8", Vec::new())],
+        ..success("2", &[])
+    };
+    settle_next(&store, settlement).await;
+    assert_eq!(files(&dir).len(), expected(1));
+    let step = store.claim(1).await.expect("a claim").remove(0);
+    let StepInput::Event { payload, .. } = &step.input else {
+        panic!("{:?}", step.input);
+    };
+    assert!(*payload == large("7").into_bytes());
+    let settled = store.settle(step.step, failure(&[])).await;
+    settled.expect("a settlement");
+
+    let of = store.run(run).await.expect("a read").expect("the run");
+    let message = of.run.message.expect("its message");
+    let came_of = store.came_of(message).await.expect("a read");
+    assert_eq!(came_of.len(), 1, "what starts nothing is not stored");
+    let erased = store.forget(&came_of).await.expect("it goes");
+    assert_eq!((erased.messages, erased.runs), (1, 1));
+    assert_eq!(files(&dir).len(), 0);
+    assert_eq!(store.came_of(message).await, Ok(Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

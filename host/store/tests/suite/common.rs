@@ -171,6 +171,7 @@ pub fn success(output: &str, next: &[&str]) -> Settlement {
         error: None,
         output: Some(output.into()),
         log: Vec::new(),
+        events: Vec::new(),
         next: then(next),
         started_ms: 10,
         finished_ms: 20,

@@ -118,7 +118,7 @@ impl Model {
             );
             let input = match &claimed.input {
                 StepInput::Message { body, .. } | StepInput::Dataclip(body) => Some(body.clone()),
-                StepInput::Nothing | StepInput::Lost(_) => None,
+                StepInput::Nothing | StepInput::Lost(_) | StepInput::Event { .. } => None,
             };
             assert_eq!(input, step.input);
             assert!(claimed.attempt > step.tried, "every attempt counts");

@@ -181,7 +181,7 @@ impl Model {
         for step in steps {
             let input = match &step.input {
                 StepInput::Message { body, .. } | StepInput::Dataclip(body) => body,
-                StepInput::Nothing | StepInput::Lost(_) => {
+                StepInput::Nothing | StepInput::Lost(_) | StepInput::Event { .. } => {
                     panic!("every step here starts from something")
                 }
             };

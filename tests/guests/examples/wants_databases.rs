@@ -8,7 +8,7 @@ struct Guest;
 impl Adaptor for Guest {
     fn describe() -> Description {
         Description {
-            wants: vec!["log".into(), "events".into()],
+            wants: vec!["log".into(), "databases".into()],
             ..description("crier", "1.0.0")
         }
     }
