@@ -180,8 +180,9 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             .guest_cpu_us
             .fetch_add(cpu_us, Ordering::Relaxed);
     }
+    let out = pass.reached.is_any_out();
     let blocked = pass.ended(&claimed, &ended);
-    let again = again(&live, &claimed, &ended).filter(|_| blocked.is_none());
+    let again = again(&live, &claimed, &ended, out).filter(|_| blocked.is_none());
     let published = std::mem::take(&mut ended.events);
     let mut settlement = settlement(&live, &claimed.job, ended, started_ms);
     settlement.events = events::started(&live, &claimed, published, settlement.finished_ms);
@@ -227,14 +228,14 @@ struct AnotherAttempt {
 }
 
 /// Whether the project has the step tried again.
-fn again(live: &Live, claimed: &ClaimedStep, ended: &Ended) -> Option<AnotherAttempt> {
+fn again(live: &Live, claimed: &ClaimedStep, ended: &Ended, out: bool) -> Option<AnotherAttempt> {
     let job = flow::id_of(&claimed.workflow, &claimed.job);
     let retry = live.project.settings.retry_of(&claimed.workflow, job)?;
     let failure = ended
         .failure
         .as_ref()
         .filter(|_| ended.job_failure.is_none())?;
-    let wait = flow::retry::wait(&retry, failure, claimed.attempt, spread(claimed))?;
+    let wait = flow::retry::wait(&retry, failure, out, claimed.attempt, spread(claimed))?;
     let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     let at_ms = now_ms().saturating_add(wait_ms);
     let allowed = retry.allows(claimed.run_created_ms, at_ms);

@@ -51,7 +51,7 @@ fn the_first_project_of_the_readme_runs_and_leaves_what_the_readme_says() {
     let host = Host::serving(Project::new().file("project.yaml", yaml.join("\n")));
     let message = between(section, "-d '", "'");
     let run = host.run(&serde_json::from_str(message).expect("JSON"));
-    let shown = between(section, "what it left: `", "`");
+    let shown = between(section, "what it left, `", "`");
     let shown: Value = serde_json::from_str(shown).expect("JSON");
     assert_eq!(run.state, shown);
 }

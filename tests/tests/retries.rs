@@ -247,6 +247,69 @@ fn a_person_does_a_run_again_from_where_it_failed_from_a_step_or_from_its_start(
     );
 }
 
+/// Two branches behind a webhook; `one` fails as long as the far side says no, and so does the job that deals with its
+/// failures.
+fn branches(far_side: &FarSide, settings: &str) -> Project {
+    let post = |path: &str| format!("post('{}', state => state.data)", far_side.url(path));
+    let job = |id: &str, path: &str, next: Value| json!({ "id": id, "adaptor": "@openfn/language-http", "expression": post(path), "next": next });
+    let steps = json!([
+        { "id": "hook", "type": "webhook", "next": { "one": true, "two": true } },
+        job("one", "/one", json!({ "tell": { "condition": "on_job_failure" } })),
+        job("two", "/two", json!({})),
+        job("tell", "/tell", json!({})),
+    ]);
+    let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": [{ "id": "w", "steps": steps }] });
+    Project::new()
+        .file("project.yaml", file.to_string())
+        .file("fonio.toml", far_side.granted() + settings)
+}
+
+#[test]
+fn all_that_failed_is_done_again_and_what_only_followed_a_failure_is_not() {
+    let far_side = reluctant(400, 3);
+    let host = Host::serving(branches(&far_side, ""));
+    let failed = send(&host);
+    assert_eq!(jobs(&failed), ["one", "two", "tell"]);
+    assert_eq!(failed["status"], "failed");
+    let reply = decide(
+        &host,
+        &failed,
+        "retry",
+        "{\"from\":\"failed\",\"input\":{}}",
+    )
+    .problem(409);
+    assert!(reply.contains("steps 1 and 2 failed"), "{reply}");
+    let reply = host.send(
+        "POST",
+        "/api/v1/runs/retry",
+        &[("content-type", "application/json")],
+        b"{\"workflow\":\"w\"}",
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let mended = ended(&host, &json!(failed["id"].as_i64().expect("an id") + 1));
+    assert_eq!(
+        (jobs(&mended), &mended["status"]),
+        (vec!["one", "two"], &json!("succeeded"))
+    );
+}
+
+#[test]
+fn a_system_that_refuses_connections_is_asked_again_whatever_the_adaptor_says() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let job = json!({ "id": "send", "adaptor": "@openfn/language-http", "expression": format!("get('{nobody}/')") });
+    let steps = json!([{ "id": "hook", "type": "webhook", "next": "send" }, job]);
+    let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": [{ "id": "w", "steps": steps }] });
+    let settings =
+        format!("[network]\nallow = [\"{nobody}\"]\n[retry]\nattempts = 2\nbackoff = \"10ms\"\n");
+    let project = Project::new().file("project.yaml", file.to_string());
+    let host = Host::serving(project.file("fonio.toml", settings));
+    let failed = send(&host);
+    assert_eq!(failed["steps"][0]["attempt"], 2, "{failed}");
+    assert_eq!(failed["status"], "failed");
+}
+
 #[test]
 fn a_person_ends_a_run_and_what_its_step_still_does_is_not_kept() {
     let gate = Gate::default();

@@ -343,7 +343,7 @@ fn steps_of_a_higher_priority_go_first() {
         (run(&block)["status"] == "running").then_some(())
     });
     let sent = ["low", "plain", "high", "low", "plain", "high"];
-    let ids = sent.map(|workflow| send(workflow));
+    let ids = sent.map(send);
     let cancel = format!("/clinic/api/v1/runs/{block}/cancel");
     assert_eq!(host.send("POST", &cancel, &[], b"").status, 200);
     let mut began: Vec<(i64, &str)> = ids

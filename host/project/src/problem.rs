@@ -143,7 +143,14 @@ pub fn steers(c: char) -> bool {
 /// width, fillers, tags. Behind letters of the scripts in which they decide how a word is written (Persian, Hindi), the two
 /// joiners are letters like others.
 fn hides(c: char, before: Option<char>) -> bool {
-    let joins = |before: char| matches!(before, '\u{600}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}');
+    let joins = |before: char| {
+        matches!(
+            before,
+            '\u{600}'..='\u{dff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{18af}'
+            // Pictures that are put together of several.
+            | '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}'
+        )
+    };
     match c {
         '\u{200c}' | '\u{200d}' => !before.is_some_and(joins),
         '\u{ad}'
@@ -323,6 +330,8 @@ error: job `send` waits for the trigger `trigr-1`, which is not there
             // Persian and Hindi, where joiners are spelling.
             ("می\u{200c}خواهم", "می\u{200c}خواهم"),
             ("क्\u{200d}ष", "क्\u{200d}ष"),
+            // A picture of two.
+            ("👩🏾\u{200d}⚕️", "👩🏾\u{200d}⚕️"),
         ] {
             assert_eq!(printable(text), shown);
         }

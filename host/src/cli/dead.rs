@@ -8,11 +8,11 @@ use super::{Exit, Failure};
 /// Dead letters: runs that have failed and that nobody has done again or discarded.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
-    /// Lists them, newest first.
+    /// Lists dead letters, newest first.
     List(Listing),
-    /// Does them again, the oldest first: those of these numbers, or all that the options leave.
+    /// Does dead letters again, the oldest first: those of these numbers, or all that the options leave.
     Retry(Retry),
-    /// Takes them off the list; the runs stay failed, and can be done again by `fonio runs retry`.
+    /// Takes dead letters off the list; the runs stay failed, and can be done again by `fonio runs retry`.
     Discard(Decide),
 }
 

@@ -1,4 +1,4 @@
-//! `fonio messages export` and `delete`, where no host runs.
+//! `fonio messages export` and `delete`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, IsTerminal, Write, stdin};
@@ -6,23 +6,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fonio_access::{Access, Event, What};
-use fonio_store::{MessageId, Store, StoreOptions};
+use serde_json::{Value, json};
 
-use super::access::{Data, by};
 use super::output::println;
-use super::{Exit, Failure, paint, store};
-use crate::forget::{self, Seen, Selected, Selection};
-use crate::storage::{self, Storage};
+use super::reach::Reach;
+use super::{Exit, Failure, paint};
+use crate::forget::{self, Selection};
 
 /// Gives out messages with everything that came of them, one JSON object a line: the message, its runs with steps and logs,
 /// and their states. In the audit log.
-///
-/// While a host runs, ask it: POST /api/v1/messages/export.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    reach: Reach,
     /// Where to write, a new file that only you can read [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -31,17 +29,19 @@ pub(crate) struct Export {
 /// Forgets messages with everything that came of them: runs, states, logs. Runs that have not ended are cancelled. In the
 /// audit log, which keeps which field was asked for, but not its value.
 ///
-/// While a host runs, ask it: POST /api/v1/messages/delete. Backups keep what they have.
+/// Backups keep what they have.
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    reach: Reach,
     /// Do not ask.
     #[arg(long)]
     yes: bool,
 }
 
-/// Which messages, and where they are.
+/// Which messages.
 #[derive(Debug, Args)]
 struct Which {
     /// Those with this text in a field of the message, `patient.id=p-1` for instance; several must all fit.
@@ -62,14 +62,6 @@ struct Which {
     /// Every message there is.
     #[arg(long)]
     all: bool,
-    #[command(flatten)]
-    data: Data,
-    /// The PostgreSQL database that has them instead; better in the variable FONIO_STORE.
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
-    /// The project, for the id that it has in the database [default: $PROJECT_DIR, else the current directory].
-    #[arg(long, value_name = "DIR")]
-    project: Option<PathBuf>,
 }
 
 fn field(text: &str) -> Result<(String, String), String> {
@@ -79,17 +71,9 @@ fn field(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Which messages, checked, in an open store.
-struct Chosen {
-    selection: Selection,
-    selected: Selected,
-    store: Store,
-    access: Access,
-    project: String,
-}
-
 impl Which {
-    async fn choose(self) -> Result<Chosen, Failure> {
+    /// What is asked for, as the API has it.
+    fn wanted(self) -> Result<Value, Failure> {
         let selection = Selection {
             fields: self.fields.into_iter().collect(),
             source: self.source,
@@ -98,84 +82,39 @@ impl Which {
             before: self.before,
             all: self.all,
         };
-        let selected = selection
-            .check()
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        let folder = self.data.folder()?;
-        let variable = || std::env::var(storage::VARIABLE).ok();
-        let options = StoreOptions::default();
-        let storage = Storage::new(
-            self.store.or_else(variable),
-            options.queue_max,
-            options.disk_reserve,
-        )
-        .map_err(Failure::usage)?;
-        let project = match storage.is_shared() {
-            true => store::project_id(self.project).await?,
-            false => String::new(),
-        };
-        if !storage.is_shared() && !folder.join("fonio.db").exists() {
-            return Err(Failure::failed(format!(
-                "no host has kept messages in {}; name its folder with --data DIR",
-                folder.display()
-            )));
+        match selection.check() {
+            Ok(_) => Ok(json!(selection)),
+            Err(error) => Err(Failure::usage(error.to_string())),
         }
-        let store = storage.open(&project, &folder, None);
-        Ok(Chosen {
-            selection,
-            selected,
-            store: store.map_err(Failure::failed)?,
-            access: Access::open(&folder).map_err(Failure::failed)?,
-            project,
-        })
-    }
-}
-
-impl Chosen {
-    async fn look(&self, after: MessageId) -> Result<Option<Seen>, Failure> {
-        let seen = self.selected.look(&self.store, after).await;
-        seen.map_err(Failure::failed)
-    }
-
-    async fn count(&self) -> Result<u64, Failure> {
-        let (mut after, mut count) = (MessageId(0), 0_u64);
-        while let Some(seen) = self.look(after).await? {
-            (after, count) = (seen.last, count + seen.fitting.len() as u64);
-        }
-        Ok(count)
-    }
-
-    fn note(&self, what: What, detail: &str) -> Result<(), Failure> {
-        let (who, subject) = (by(), format!("messages, {}", self.selection.in_words()));
-        let event = Event::new(&who, what).in_tenant(&self.project);
-        let noted = self.access.record(&event.of(&subject, detail));
-        noted.map_err(Failure::failed)
     }
 }
 
 impl Export {
     pub(super) async fn execute(self) -> Result<Exit, Failure> {
-        let chosen = self.which.choose().await?;
+        let mut wanted = self.which.wanted()?;
+        let client = self.reach.client().await?;
         let mut to = Output::new(self.output)?;
-        // Before the first is given out: what must not happen unrecorded does not happen.
-        chosen.note(What::Export, "begun")?;
-        let (mut after, mut count) = (MessageId(0), 0_u64);
-        while let Some(seen) = chosen.look(after).await? {
-            after = seen.last;
-            for id in seen.fitting {
-                let line = forget::export(&chosen.store, id).await;
-                if let Some(line) = line.map_err(Failure::failed)? {
-                    to.write(&line)?;
-                    count += 1;
-                }
+        let mut count = 0;
+        loop {
+            let part = client.look(EXPORT, wanted.to_string()).await?;
+            for line in part.text().lines() {
+                to.write(line)?;
+                count += 1;
+            }
+            match part.next() {
+                Some(next) => wanted["cursor"] = next.into(),
+                None => break,
             }
         }
+        client.close().await;
         to.finish()?;
-        chosen.store.close().await;
         paint::event("exported", &forget::many(count, "message"));
         Ok(Exit::Success)
     }
 }
+
+const EXPORT: &str = "/messages/export";
+const DELETE: &str = "/messages/delete";
 
 /// Where lines go.
 enum Output {
@@ -223,18 +162,24 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
 
 impl Delete {
     pub(super) async fn execute(self) -> Result<Exit, Failure> {
-        let chosen = self.which.choose().await?;
+        let mut wanted = self.which.wanted()?;
+        let client = self.reach.client().await?;
         if !self.yes {
-            let count = chosen.count().await?;
+            wanted["dry_run"] = true.into();
+            let found = client.look(DELETE, wanted.to_string()).await?.json()?;
+            let count = found["messages"].as_u64().unwrap_or_default();
             if count > 0 && !is_meant(count)? {
+                client.close().await;
                 return Err(Failure::failed("nothing is deleted"));
             }
+            wanted["dry_run"] = false.into();
         }
-        let erased = forget::forget(&chosen.store, &chosen.selected, |_| {}).await;
-        let erased = forget::in_words(&erased.map_err(Failure::failed)?);
-        chosen.note(What::Erase, &erased)?;
-        chosen.store.close().await;
-        paint::event("deleted", &erased);
+        let gone = client.look(DELETE, wanted.to_string()).await?.json()?;
+        client.close().await;
+        let number = |name: &str| gone[name].as_u64().unwrap_or_default();
+        let (messages, runs) = (number("messages"), number("runs"));
+        let said = [forget::many(messages, "message"), forget::many(runs, "run")];
+        paint::event("deleted", &said.join(", "));
         Ok(Exit::Success)
     }
 }

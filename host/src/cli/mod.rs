@@ -58,16 +58,16 @@ enum Command {
     Run(run::Run),
     Check(check::Check),
     Compile(compile::Compile),
-    /// Between this host and OpenFn: every generation of project files.
+    /// Imports projects from OpenFn, and exports them to any of its formats.
     #[command(subcommand)]
     Project(project::ProjectCommand),
     /// What adaptors there are, what a file wants before anyone trusts it, and how to write one.
     #[command(subcommand)]
     Adaptor(adaptor::AdaptorCommand),
-    /// Who signs in with a name and a password, or by another service.
+    /// Adds, lists and removes users, and sets passwords and roles.
     #[command(subcommand)]
     User(user::UserCommand),
-    /// What scripts and other programs show.
+    /// Makes, lists and revokes the tokens with which scripts sign in.
     #[command(subcommand)]
     Token(token::TokenCommand),
     Audit(audit::Audit),
@@ -79,7 +79,7 @@ enum Command {
     Dead(dead::DeadCommand),
     Backup(backup::Backup),
     Restore(backup::Restore),
-    /// The file that a host keeps everything in.
+    /// Compacts a host's store, or copies it into PostgreSQL.
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Compiles one guest within limits; the host starts this as a child of its own.

@@ -30,7 +30,7 @@ use crate::{receiver, reload, server};
 /// Serves a project: takes messages at /inbox, ticks its clocks, runs its jobs, and reloads its files as they change.
 ///
 /// Runs and their logs are on the page at /, problems of the project there and here. SIGTERM and Ctrl-C let what runs
-/// finish and exit 0; a second one cuts it off, and it runs again at the next start. SIGHUP reloads the project, and the certificate, at once.
+/// finish and exit 0; a second one, a second or more later, cuts it off, and it runs again at the next start. SIGHUP reloads the project, and the certificate, at once.
 ///
 /// A host is closed: the first start prints a token that opens it. `fonio user` and `fonio token` make more.
 #[derive(Debug, Args)]

@@ -25,7 +25,7 @@ pub(crate) enum TokenCommand {
 pub(crate) struct New {
     /// A name to know it by: letters, digits and any of . - _ @
     name: String,
-    /// viewer sees everything, editor changes what runs, admin sees the audit log besides.
+    /// viewer sees everything, editor also changes what runs, admin also sees the audit log and gives out and deletes messages.
     #[arg(long, default_value_t = Role::Viewer)]
     role: Role,
     /// The id of the project it is for; `*` is all that the host serves.

@@ -56,7 +56,7 @@ pub(crate) struct SetIdentity {
 /// What, and where.
 #[derive(Debug, Args)]
 struct Place {
-    /// viewer sees everything, editor changes what runs, admin sees the audit log besides.
+    /// viewer sees everything, editor also changes what runs, admin also sees the audit log and gives out and deletes messages.
     #[arg(long, default_value_t = Role::Viewer)]
     role: Role,
     /// The id of the project it is for; `*` is all that the host serves.
@@ -87,7 +87,7 @@ pub(crate) struct SetRole {
     name: String,
     #[command(flatten)]
     place: Place,
-    /// Takes the role in that project instead of giving one.
+    /// Removes the role in that project.
     #[arg(long, conflicts_with = "role")]
     take: bool,
     #[command(flatten)]

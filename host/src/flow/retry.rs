@@ -29,10 +29,17 @@ const CODES: &[&str] = &[
     "UND_ERR_SOCKET",
 ];
 
-/// How long to wait until the next attempt, if there is one after the attempt of this number.
-pub fn wait(retry: &Retry, failure: &StepFailure, attempt: u32, spread: f64) -> Option<Duration> {
+/// How long to wait until the next attempt, if there is one after the attempt of this number. `out` is whether a system was
+/// out when the step asked it last: not every adaptor says so.
+pub fn wait(
+    retry: &Retry,
+    failure: &StepFailure,
+    out: bool,
+    attempt: u32,
+    spread: f64,
+) -> Option<Duration> {
     let fits = match retry.on {
-        RetryOn::Transient => is_transient(failure),
+        RetryOn::Transient => is_transient(failure, out),
         RetryOn::Any => classify(failure).1 == Severity::Fail && failure.kind == FailureKind::Job,
     };
     let wait = retry.wait_after(attempt, spread).filter(|_| fits)?;
@@ -41,9 +48,12 @@ pub fn wait(retry: &Retry, failure: &StepFailure, attempt: u32, spread: f64) -> 
     Some(wait.max(asked.min(retry.max_backoff)))
 }
 
-fn is_transient(failure: &StepFailure) -> bool {
+fn is_transient(failure: &StepFailure, out: bool) -> bool {
     if failure.kind != FailureKind::Job {
         return false;
+    }
+    if out {
+        return true;
     }
     let details = &failure.details;
     let response = details.get("response").and_then(Value::as_object);
@@ -100,7 +110,7 @@ mod tests {
             (None, json!({}), false),
         ] {
             let failed = failure(FailureKind::Job, code, details.clone());
-            let wait = wait(&Retry::default(), &failed, 1, 1.0);
+            let wait = wait(&Retry::default(), &failed, false, 1, 1.0);
             assert_eq!(wait.is_some(), again, "{code:?} {details}");
         }
         for kind in [
@@ -115,7 +125,7 @@ mod tests {
                     on,
                     ..Retry::default()
                 };
-                assert_eq!(wait(&retry, &failed, 1, 1.0), None, "{kind:?}");
+                assert_eq!(wait(&retry, &failed, false, 1, 1.0), None, "{kind:?}");
             }
         }
         let any = Retry {
@@ -123,8 +133,12 @@ mod tests {
             ..Retry::default()
         };
         let failed = failure(FailureKind::Job, None, json!({}));
-        assert!(wait(&any, &failed, 1, 1.0).is_some());
-        assert_eq!(wait(&any, &failed, 5, 1.0), None, "the fifth is the last");
+        assert!(wait(&any, &failed, false, 1, 1.0).is_some());
+        assert_eq!(
+            wait(&any, &failed, false, 5, 1.0),
+            None,
+            "the fifth is the last"
+        );
     }
 
     #[test]
@@ -132,7 +146,7 @@ mod tests {
         let asks = |seconds: u64| {
             let headers = json!({ "headers": { "retry-after": seconds.to_string() } });
             let failed = failure(FailureKind::Job, Some("429"), headers);
-            wait(&Retry::default(), &failed, 1, 1.0).expect("another attempt")
+            wait(&Retry::default(), &failed, false, 1, 1.0).expect("another attempt")
         };
         assert_eq!(asks(30), Duration::from_secs(30));
         assert_eq!(asks(1), Duration::from_secs(2));

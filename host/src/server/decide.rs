@@ -25,7 +25,7 @@ use crate::receiver::intake;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Wanted {
-    /// Without it: from the step that failed, or from the start where none did.
+    /// Without it: from what failed, or from the start where nothing did.
     from: Option<Box<RawValue>>,
     /// The state to start from, in place of the one it started from.
     input: Option<Box<RawValue>>,
@@ -41,12 +41,12 @@ pub(super) enum From {
 impl Wanted {
     fn from(&self) -> Result<From, Reply> {
         match self.from.as_deref().map(RawValue::get) {
-            None => Ok(From::Failed),
+            None | Some("\"failed\"") => Ok(From::Failed),
             Some("\"start\"") => Ok(From::Start),
             Some(number) => number
                 .parse()
                 .map(From::Step)
-                .map_err(|_| wrong("`from` is \"start\" or the number of a step")),
+                .map_err(|_| wrong("`from` is \"failed\", \"start\" or the number of a step")),
         }
     }
 }
@@ -97,7 +97,11 @@ pub async fn answer(
 async fn cancel(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
     let cancelled = end(host, id).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::OK, &json!({ "cancelled": cancelled }));
-    Ok((reply, "cancelled".to_owned()))
+    let detail = match cancelled {
+        true => "cancelled",
+        false => "had ended before",
+    };
+    Ok((reply, detail.to_owned()))
 }
 
 /// Ends a run; no if it had ended.
@@ -116,7 +120,11 @@ async fn discard(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
     let gone = host.store.discard(vec![id]).await.map_err(refused)?;
     let discarded = !gone.is_empty();
     let reply = Reply::json(StatusCode::OK, &json!({ "discarded": discarded }));
-    Ok((reply, "discarded".to_owned()))
+    let detail = match discarded {
+        true => "discarded",
+        false => "was no dead letter",
+    };
+    Ok((reply, detail.to_owned()))
 }
 
 /// The project to run it with.
@@ -150,30 +158,41 @@ pub(super) fn first_steps(
     from: From,
     input: Option<Box<RawValue>>,
 ) -> Result<(Vec<AgainFrom>, String), Refused> {
-    let failed = || {
-        run.steps
-            .iter()
-            .rev()
-            .find(|step| step.status == StepState::Failed)
-    };
-    let step = match from {
+    let steps = match from {
         From::Step(id) => {
             let named = run.steps.iter().find(|step| step.id == id);
-            Some(named.ok_or_else(|| Refused {
+            vec![named.ok_or_else(|| Refused {
                 status: StatusCode::NOT_FOUND,
                 said: format!("run {} has no step {id}", run.run.id),
-            })?)
+            })?]
         }
-        From::Start => None,
-        From::Failed => failed(),
+        From::Start => Vec::new(),
+        From::Failed => left_undone(run),
     };
     let edited = input.map(|state| AgainInput::Edited(state.get().as_bytes().to_vec()));
-    let first = match step {
-        Some(step) => vec![AgainFrom {
+    let first = match (steps.as_slice(), edited) {
+        ([], edited) => from_the_start(live, run, edited)?,
+        ([step], Some(edited)) => vec![AgainFrom {
             job: step.job.clone(),
-            input: edited.unwrap_or_else(|| input_of(run, step)),
+            input: edited,
         }],
-        None => from_the_start(live, run, edited)?,
+        (steps, Some(_)) => {
+            let numbers: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
+            return Err(Refused {
+                status: StatusCode::CONFLICT,
+                said: format!(
+                    "steps {} failed, and a state is for one of them: say which with `from`",
+                    numbers.join(" and ")
+                ),
+            });
+        }
+        (steps, None) => {
+            let again = steps.iter().map(|step| AgainFrom {
+                job: step.job.clone(),
+                input: input_of(run, step),
+            });
+            again.collect()
+        }
     };
     for from in &first {
         if !flow::is_there(live, &from.job) {
@@ -183,11 +202,40 @@ pub(super) fn first_steps(
             });
         }
     }
-    let place = match step {
-        Some(step) => format!("retried from step {} ({})", step.id, step.job),
-        None => "retried from its start".to_owned(),
+    let names: Vec<String> = steps
+        .iter()
+        .map(|step| format!("step {} ({})", step.id, step.job))
+        .collect();
+    let place = match names.as_slice() {
+        [] => "retried from its start".to_owned(),
+        names => format!("retried from {}", names.join(", ")),
     };
     Ok((first, place))
+}
+
+/// The steps that failed, but for those that followed a failure which is done again itself, and those whose failure a step
+/// that followed dealt with: these only where there are no others.
+fn left_undone(run: &RunDetail) -> Vec<&StepDetail> {
+    let follows = |step: &StepDetail, before: &StepDetail| {
+        before.output.is_some() && step.input == before.output && step.id != before.id
+    };
+    let dealt_with = |failed: &StepDetail| {
+        let mut steps = run.steps.iter();
+        steps.any(|step| step.status == StepState::Succeeded && follows(step, failed))
+    };
+    let failed = run.steps.iter();
+    let failed = failed.filter(|step| step.status == StepState::Failed);
+    let (dealt, undone): (Vec<&StepDetail>, Vec<&StepDetail>) =
+        failed.partition(|step| dealt_with(step));
+    let again = match undone.is_empty() {
+        true => dealt,
+        false => undone,
+    };
+    let causes = again.iter().filter(|step| {
+        let mut others = again.iter();
+        !others.any(|other| follows(step, other))
+    });
+    causes.copied().collect()
 }
 
 fn input_of(run: &RunDetail, step: &StepDetail) -> AgainInput {

@@ -30,6 +30,8 @@ pub enum Asked {
 #[serde(default)]
 struct Wanted {
     cursor: i64,
+    /// Only count what would be deleted.
+    dry_run: bool,
     #[serde(flatten)]
     selection: serde_json::Map<String, serde_json::Value>,
 }
@@ -83,6 +85,10 @@ async fn done(
                 None => reply,
             })
         }
+        Asked::Delete if wanted.dry_run => {
+            let count = count(host, &selected).await?;
+            Ok(Reply::json(StatusCode::OK, &json!({ "messages": count })))
+        }
         Asked::Delete => {
             let hear = |run| drop(host.cancelled.send(run));
             let erased = forget::forget(&host.store, &selected, hear).await;
@@ -121,6 +127,19 @@ async fn lines(
         }
     }
     Ok((lines, count, None))
+}
+
+async fn count(host: &Host, selected: &Selected) -> Result<u64, Reply> {
+    let (mut after, mut count) = (MessageId(0), 0);
+    while let Some(seen) = selected
+        .look(&host.store, after)
+        .await
+        .map_err(|error| Reply::later(&error.to_string()))?
+    {
+        after = seen.last;
+        count += seen.fitting.len() as u64;
+    }
+    Ok(count)
 }
 
 fn wrong(why: &impl std::fmt::Display) -> Reply {

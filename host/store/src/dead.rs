@@ -49,7 +49,7 @@ impl Store {
         self.change(Discard(runs)).await
     }
 
-    /// Runs with those of their steps that a retry begins from: the first, and the last that failed, without their logs.
+    /// Runs with those of their steps that a retry begins from: the first, those that failed and what followed these, without their logs.
     /// Runs that are not there are left out.
     ///
     /// # Errors
@@ -73,8 +73,8 @@ fn ends(db: &mut Db, id: RunId) -> Result<Option<RunDetail>, SqlError> {
     let Some(run) = run else { return Ok(None) };
     let steps: Vec<StepDetail> = db.query(
         "SELECT id, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms FROM steps
-         WHERE id IN (SELECT min(id) FROM steps WHERE run = $1 UNION
-                      SELECT max(id) FROM steps WHERE run = $1 AND status = 3) ORDER BY id",
+         WHERE run = $1 AND (status = 3 OR id = (SELECT min(id) FROM steps WHERE run = $1)
+             OR input IN (SELECT output FROM steps WHERE run = $1 AND status = 3)) ORDER BY id",
         values![id],
         read::settled_step,
     )?;

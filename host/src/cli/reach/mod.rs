@@ -55,19 +55,27 @@ pub(crate) struct Client {
 }
 
 /// An answer, as it came.
-pub(crate) struct Answer(String);
+pub(crate) struct Answer {
+    text: String,
+    next: Option<i64>,
+}
 
 impl Answer {
     /// What it says.
     pub(crate) fn json(&self) -> Result<Value, Failure> {
-        serde_json::from_str(&self.0).map_err(|error| {
+        serde_json::from_str(&self.text).map_err(|error| {
             Failure::failed(format!("the host's reply cannot be understood: {error}"))
         })
     }
 
     /// As it came.
     pub(crate) fn text(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// From where to go on, of an answer that is not all.
+    pub(crate) fn next(&self) -> Option<i64> {
+        self.next
     }
 }
 
@@ -90,6 +98,11 @@ impl Client {
         self.ask(Method::POST, path, body.into()).await
     }
 
+    /// As [`Client::post`], where nothing is asked of the project itself.
+    pub(crate) async fn look(&self, path: &str, body: String) -> Result<Answer, Failure> {
+        self.ask(Method::POST, path, body.into()).await
+    }
+
     /// Lets go of what it has open. What was asked for is done by then.
     pub(crate) async fn close(self) {
         if let Way::Here(here) = self.way {
@@ -103,11 +116,11 @@ impl Client {
             let said = format!("{} did not answer within {TIMEOUT:?}", self.name());
             Failure::failed(said)
         };
-        let (status, text) = asked.map_err(|_| late())??;
+        let (status, answer) = asked.map_err(|_| late())??;
         if status.is_success() {
-            return Ok(Answer(text));
+            return Ok(answer);
         }
-        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        let problem: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         let why = problem["detail"].as_str().unwrap_or("and did not say why");
         Err(match status {
             StatusCode::BAD_REQUEST => Failure::usage(why),
@@ -123,7 +136,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, String), Failure> {
+    ) -> Result<(StatusCode, Answer), Failure> {
         let broken = |error: &dyn std::fmt::Display| {
             Failure::failed(format!("{} broke off: {error}", self.name()))
         };
@@ -149,9 +162,12 @@ impl Client {
         let reply = sender.send_request(request).await;
         let reply = reply.map_err(|error| broken(&error))?;
         let status = reply.status();
+        let next = reply.headers().get("fonio-next");
+        let next = next.and_then(|next| next.to_str().ok()?.parse().ok());
         let whole = Limited::new(reply.into_body(), REPLY_MAX_BYTES).collect();
         let bytes = whole.await.map_err(|error| broken(&error))?.to_bytes();
-        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok((status, Answer { text, next }))
     }
 
     async fn connect(&self) -> Result<Box<dyn Stream>, Failure> {

@@ -40,7 +40,7 @@ pub(crate) struct Reach {
     /// A host elsewhere, https://fonio.example.org [default: $FONIO_URL, unless the data is named].
     #[arg(long, value_name = "URL", conflicts_with_all = ["project", "projects", "data", "store"])]
     url: Option<String>,
-    /// The token that is shown there; better in the variable FONIO_TOKEN, where nobody sees it.
+    /// The token for that host; better in the variable FONIO_TOKEN, where nobody sees it.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
 }

@@ -108,7 +108,7 @@ fn state(given: &str) -> Result<Value, Failure> {
 
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
-    /// Where they stand, of many [default: open].
+    /// Of those that the options choose, only these [default: open].
     #[arg(long, value_enum, hide_possible_values = true)]
     status: Option<Status>,
     #[command(flatten)]

@@ -15,7 +15,7 @@ const PART_MAX: usize = 500;
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Where they stand [possible values: queued, running, succeeded, failed, cancelled, open, dead].
+    /// Only runs of this status; `open` is queued or running [possible values: queued, running, succeeded, failed, cancelled, open, dead].
     #[arg(long, value_enum, hide_possible_values = true)]
     status: Option<Status>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) struct Listing {
     /// How many.
     #[arg(long, value_name = "RUNS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only runs older than this one; at the end of a part it is said where to go on.
+    /// Only runs older than this one; the last line of a listing says which number to give.
     #[arg(long, value_name = "RUN", conflicts_with = "follow")]
     before: Option<i64>,
     /// Prints each run again whenever it stands elsewhere, and those that come, until Ctrl-C.

@@ -25,7 +25,7 @@ pub(crate) enum RunsCommand {
     Show(show::Show),
     /// Prints what the steps of a run wrote. With --follow, until it has ended; then exits as the run did.
     Logs(show::Logs),
-    /// Does runs again that have ended.
+    /// Does runs again that have ended, each as a new run.
     Retry(decide::Retry),
     /// Ends runs that have not ended.
     Cancel(decide::Cancel),

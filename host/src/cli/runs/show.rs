@@ -202,6 +202,11 @@ fn print(run: &Value) {
         let (started, ended) = (step["started_ms"].as_i64(), step["finished_ms"].as_i64());
         let took = started.zip(ended).map(|(from, to)| when::took(to - from));
         let then = match step["due_ms"].as_i64() {
+            Some(due) if step["parked_on"].is_string() => format!(
+                "{} is out; given up at {}",
+                text(&step["parked_on"]),
+                when::short(due)
+            ),
             Some(due) => format!("again at {}", when::short(due)),
             None => failure(step),
         };

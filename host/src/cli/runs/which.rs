@@ -11,7 +11,7 @@ pub(crate) struct Which {
     /// Of this workflow, by its id.
     #[arg(long, value_name = "WORKFLOW")]
     workflow: Option<String>,
-    /// In which a step of this job has ended; of failed runs, has failed.
+    /// Only runs in which a step of this job has ended; with failed runs, has failed.
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
     /// In which a step's error has this in it; capital and small letters are the same.

@@ -36,6 +36,12 @@ impl Reached {
         self.all().clone()
     }
 
+    /// Whether any of them was out when it was asked last.
+    pub fn is_any_out(&self) -> bool {
+        let all = self.all();
+        all.values().any(|reach| matches!(reach, Reach::Out { .. }))
+    }
+
     /// The reply to a request.
     pub(super) fn replied(&self, origin: String, status: StatusCode, headers: &HeaderMap) {
         let reach = match status {
