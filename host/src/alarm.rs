@@ -61,6 +61,7 @@ async fn look(
     *clock = seen;
     let due = wake(host, set_back).await?;
     end_overdue(host).await?;
+    host.store.let_in().await?;
     let deadline = host.store.next_deadline_in(now_ms()).await?;
     Ok(deadline.map_or(due, |left| wait(left).min(due)))
 }

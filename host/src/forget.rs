@@ -169,8 +169,11 @@ impl Selected {
 
     /// Only the fields in question are taken out of a body, which may be large.
     async fn has_fields(&self, store: &Store, id: MessageId) -> Result<bool, StoreError> {
-        let Some(stored) = store.message(id).await? else {
-            return Ok(false);
+        let stored = match store.message(id).await {
+            // Nobody can tell any more, and the others are to be found all the same.
+            Err(StoreError::BodyLost { .. }) | Ok(None) => return Ok(false),
+            Ok(Some(stored)) => stored,
+            Err(error) => return Err(error),
         };
         let tops: BTreeSet<&str> = self.fields.iter().map(|(path, _)| path.top()).collect();
         let Ok(Glance::Object(fields)) = glance(&stored.message.body, &tops) else {

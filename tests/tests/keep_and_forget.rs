@@ -395,3 +395,34 @@ fn a_file_is_made_small_where_no_host_uses_it() {
         .expect_said("compacted");
     assert!(size(&file) < before, "{} of {before}", size(&file));
 }
+
+#[test]
+fn a_backup_has_tenants_whatever_they_are_called_and_is_put_back_nowhere_within_itself() {
+    let tenants = Project::new();
+    let names = ["bodies", "birth-journal", "clinic"];
+    for name in names {
+        tenants.write(
+            &format!("{name}/project.yaml"),
+            "jobs: { job: { adaptor: common, trigger: any, expression: 'fn(s => s)' } }\n\
+             triggers: { any: { criteria: '{}' } }\ncredentials: {}\n",
+        );
+    }
+    let serve = Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]);
+    let host = Host::started_by(tenants, &serve);
+    host.wait_until_ready();
+    let copies = tempfile::tempdir().expect("a folder");
+    let copy = copies.path().join("copy");
+    let copy = copy.to_str().expect("a name");
+    fonio(&host, &["backup", copy]).expect_code(0);
+    for name in names {
+        let store = std::path::Path::new(copy)
+            .join("tenants")
+            .join(name)
+            .join("fonio.db");
+        assert!(store.exists(), "{}", store.display());
+    }
+    let within = format!("{copy}/again");
+    fonio(&host, &["restore", copy, "--data", &within])
+        .expect_code(1)
+        .expect_said("is within");
+}

@@ -90,6 +90,12 @@ async fn done(
             Ok(Reply::json(StatusCode::OK, &json!({ "messages": count })))
         }
         Asked::Delete => {
+            // Whoever hangs up in the middle has had it done in part.
+            if !matches!(note(What::Erase, "begun".to_owned()).await, Ok(Ok(()))) {
+                return Err(Reply::later(
+                    "the deletion could not be written into the audit log",
+                ));
+            }
             let hear = |run| drop(host.cancelled.send(run));
             let erased = forget::forget(&host.store, &selected, hear).await;
             let erased = erased.map_err(|error| Reply::later(&error.to_string()))?;

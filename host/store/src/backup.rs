@@ -17,8 +17,8 @@ use crate::bodies;
 /// How often a copy is taken anew because something it names was forgotten meanwhile.
 const TRIES: usize = 5;
 
-/// What belongs to a process and not to its data, or is made anew.
-const LEFT_OUT: &[&str] = &["host.lock", "bodies"];
+/// It belongs to a process and not to its data.
+const LOCK: &str = "host.lock";
 
 /// Why a copy could not be taken or put back.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,17 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
     if !from.join(FINISHED).is_file() {
         return Err(BackupError::NoBackup(from.to_owned()));
     }
-    in_new_folder(data, |folder| copy_all(from, folder, &[FINISHED]))
+    let real = from.canonicalize().map_err(failed(from))?;
+    in_new_folder(data, |folder| {
+        if folder
+            .canonicalize()
+            .map_err(failed(folder))?
+            .starts_with(&real)
+        {
+            return Err(BackupError::Within(data.to_owned()));
+        }
+        copy_all(from, folder, &[FINISHED])
+    })
 }
 
 /// Fills a folder beside `to`, and gives it that name when it is whole and on disk.
@@ -164,17 +174,22 @@ fn copy_data(from: &Path, to: &Path) -> Result<(), BackupError> {
     for entry in entries(from)? {
         let name = entry.file_name().unwrap_or_default().to_owned();
         let text = name.to_string_lossy();
+        let target = to.join(&name);
+        if entry.is_dir() {
+            // Those of bodies come with the store that names them; a tenant may have any name.
+            if text != "bodies" || from.ends_with("tenants") {
+                make_folder(&target)?;
+                copy_data(&entry, &target)?;
+            }
+            continue;
+        }
         let own = ["-wal", "-shm", "-journal"]
             .iter()
             .any(|end| text.ends_with(end));
-        if own || LEFT_OUT.contains(&text.as_ref()) {
+        if own || text == LOCK {
             continue;
         }
-        let target = to.join(&name);
-        if entry.is_dir() {
-            make_folder(&target)?;
-            copy_data(&entry, &target)?;
-        } else if text == "fonio.db" {
+        if text == "fonio.db" {
             copy_store(from, to)?;
         } else if text.ends_with(".sqlite") {
             copy_database(&entry, &target)?;

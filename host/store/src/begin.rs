@@ -20,7 +20,10 @@ struct Beginning {
 
 impl Beginning {
     fn of(writing: &Writing<'_>, new: &NewRun, created_ms: i64) -> Beginning {
-        let rule = writing.rules.get(&new.workflow).cloned();
+        let rule = writing
+            .rules
+            .and_then(|rules| rules.get(&new.workflow))
+            .cloned();
         let rule = rule.unwrap_or_default();
         let asked = new.turn.not_before_ms;
         let due_ms = asked.unwrap_or_else(|| created_ms.saturating_add(rule.delay_ms));

@@ -90,7 +90,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) numbers: &'a mut Numbers,
     pub(crate) effects: &'a mut Effects,
     /// What holds for the runs of each workflow.
-    pub(crate) rules: &'a RunRules,
+    pub(crate) rules: Option<&'a RunRules>,
     /// No other host touches lanes until this transaction ends.
     pub(crate) lanes_locked: bool,
 }

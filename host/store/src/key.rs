@@ -1,5 +1,7 @@
 //! By what a message is known that is sent again: keys, and for how long they are remembered.
 
+use sha2::{Digest, Sha256};
+
 use crate::change::{Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::MessageId;
@@ -46,20 +48,29 @@ impl MessageKey {
         now_ms: i64,
     ) -> Result<Option<Accepted>, Failure> {
         let first = writing.db.query_opt(
-            "SELECT k.message, m.body FROM keys k LEFT JOIN messages m ON m.id = k.message
+            "SELECT k.message, m.body, k.digest FROM keys k LEFT JOIN messages m ON m.id = k.message
              WHERE k.source = $1 AND k.key = $2 AND k.received_ms > $3",
             values![
                 &message.source,
                 &self.text,
                 now_ms.saturating_sub(self.window_ms)
             ],
-            |row| Ok((row.get::<MessageId>(0)?, row.get::<Option<Vec<u8>>>(1)?)),
+            |row| {
+                let first: MessageId = row.get(0)?;
+                let body: Option<Vec<u8>> = row.get(1)?;
+                Ok((first, body, row.get::<Option<Vec<u8>>>(2)?))
+            },
         )?;
-        let Some((first, body)) = first else {
+        let Some((first, body, digest)) = first else {
             return Ok(None);
         };
-        // Of one that is forgotten already nobody knows whether this is the same; it counts as that.
-        if body.is_some_and(|body| body != message.body) {
+        // The first may be forgotten already; what a version before this one remembered has no digest, and counts as the same.
+        let other = match (body, digest) {
+            (Some(body), _) => body != message.body,
+            (None, Some(digest)) => digest != digest_of(&message.body),
+            (None, None) => false,
+        };
+        if other {
             return match self.other_body {
                 OtherBody::Edit => Ok(None),
                 OtherBody::Mistake => {
@@ -93,10 +104,11 @@ impl MessageKey {
             .db
             .execute("DELETE FROM keys WHERE until_ms <= $1", values![now_ms])?;
         let until_ms = now_ms.saturating_add(self.window_ms);
+        let digest = digest_of(&message.body);
         let fresh = writing.db.execute(
-            "INSERT INTO keys (source, key, message, received_ms, until_ms) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO keys (source, key, message, received_ms, until_ms, digest) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (source, key) DO NOTHING",
-            values![&message.source, &self.text, stored, now_ms, until_ms],
+            values![&message.source, &self.text, stored, now_ms, until_ms, &digest],
         )?;
         if fresh > 0 {
             return Ok(None);
@@ -112,8 +124,8 @@ impl MessageKey {
         }
         // It stood for what this is an edit of, or for what is older than the window is by now.
         let moved = writing.db.execute(
-            "UPDATE keys SET message = $3, received_ms = $4, until_ms = $5 WHERE source = $1 AND key = $2",
-            values![&message.source, &self.text, stored, now_ms, until_ms],
+            "UPDATE keys SET message = $3, received_ms = $4, until_ms = $5, digest = $6 WHERE source = $1 AND key = $2",
+            values![&message.source, &self.text, stored, now_ms, until_ms, &digest],
         )?;
         match moved {
             // If it is gone again already, all this is done once more.
@@ -121,4 +133,9 @@ impl MessageKey {
             _ => Ok(None),
         }
     }
+}
+
+/// By which a body is known when it is forgotten itself.
+fn digest_of(body: &[u8]) -> Vec<u8> {
+    Sha256::digest(body).to_vec()
 }

@@ -63,11 +63,14 @@ impl Lane {
         }
     }
 
-    /// How many runs it has room for. None: any number, as its workflow has no such limit any more.
-    fn most(&self, rules: &RunRules) -> Option<i64> {
+    /// How many runs it has room for. None: any number, as its workflow has no such limit any more. Where the rules are not
+    /// known, because no project is loaded, nobody enters: what is open may be more than they allow.
+    fn most(&self, rules: Option<&RunRules>) -> Option<i64> {
+        let Some(rules) = rules else { return Some(0) };
         match self.words().as_slice() {
             [workflow] => rules.get(workflow)?.concurrency.map(i64::from),
-            _ => Some(1),
+            [workflow, ..] => rules.get(workflow)?.ordered.then_some(1),
+            [] => Some(1),
         }
     }
 }
@@ -75,7 +78,9 @@ impl Lane {
 impl Lanes {
     pub(crate) fn of(workflow: &str, rule: &RunRule, key: Option<&str>) -> Lanes {
         Lanes {
-            key: key.map(|key| Lane::named(&[workflow, key])),
+            key: key
+                .filter(|_| rule.ordered)
+                .map(|key| Lane::named(&[workflow, key])),
             workflow: rule.concurrency.map(|_| Lane::named(&[workflow])),
         }
     }
@@ -298,6 +303,14 @@ impl Store {
     /// Those of the disk. The rules hold all the same, and what waits moves on when an open run ends.
     pub async fn set_rules(&self, rules: RunRules) -> Result<(), StoreError> {
         self.rules().store(rules);
+        self.let_in().await
+    }
+
+    /// Lets those in who wait in lanes with room: where somebody ended runs who does not know the rules, they wait for this.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn let_in(&self) -> Result<(), StoreError> {
         while self.change(LetIn).await? {}
         Ok(())
     }
@@ -314,11 +327,21 @@ impl Change for LetIn {
     }
 
     fn apply(&self, writing: &mut Writing<'_>) -> Result<bool, Failure> {
-        let waited_for: Vec<Lane> = writing.db.query(
-            "SELECT lane FROM lanes WHERE held > 0 AND keyed = 0 ORDER BY lane",
+        let waited_for: Vec<(Lane, i64)> = writing.db.query(
+            "SELECT lane, open FROM lanes WHERE held > 0 ORDER BY lane",
             values![],
-            |row| row.get(0).map(Lane),
+            |row| Ok((Lane(row.get(0)?), row.get::<i64>(1)?)),
         )?;
+        // Of the many lanes of keys only those where no end of a run lets the next one in.
+        let rules = writing.rules;
+        let stands = |(lane, open): &(Lane, i64)| {
+            lane.key().is_none() || *open <= 0 || lane.most(rules).is_none()
+        };
+        let waited_for: Vec<Lane> = waited_for
+            .into_iter()
+            .filter(stands)
+            .map(|(lane, _)| lane)
+            .collect();
         let mut left = LET_IN_MAX;
         for lane in waited_for {
             writing.lock_lanes()?;
@@ -328,16 +351,19 @@ impl Change for LetIn {
     }
 }
 
-/// The rules, where the writer and whoever sets them find them.
+/// The rules, where the writer and whoever sets them find them; none as long as nobody has set them.
 #[derive(Default)]
-pub(crate) struct SharedRules(Mutex<Arc<RunRules>>);
+pub(crate) struct SharedRules(Mutex<Option<Arc<RunRules>>>);
 
 impl SharedRules {
-    pub(crate) fn load(&self) -> Arc<RunRules> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn load(&self) -> Option<Arc<RunRules>> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn store(&self, rules: RunRules) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(rules));
     }
 }

@@ -30,7 +30,7 @@ use crate::lock::DirectoryLock;
 use crate::model::{RunStatus, now_ms};
 use crate::queue::Queue;
 use crate::sql::{Db, SqlError, values};
-use crate::turn::RunRule;
+use crate::turn::{RunRule, RunRules};
 use crate::waiters::Waiters;
 
 /// More changes than this gain nothing from sharing a commit: its sync is already less than 5 µs for each.
@@ -338,7 +338,7 @@ impl Writer {
             self.stored.store(stored, Ordering::Relaxed);
             let rules = self.rules.load();
             let mut writing = Writing {
-                rules: &rules,
+                rules: rules.as_deref(),
                 lanes_locked: false,
                 host,
                 queue: &self.queue,
@@ -349,7 +349,8 @@ impl Writer {
                 effects,
                 db,
             };
-            if rules.values().any(RunRule::has_lanes) {
+            let has_lanes = |rules: &RunRules| rules.values().any(RunRule::has_lanes);
+            if rules.as_deref().is_none_or(has_lanes) {
                 writing.lock_lanes()?;
             }
             for change in group {

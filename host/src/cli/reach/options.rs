@@ -96,7 +96,9 @@ impl Reach {
     }
 
     async fn alone(self, data: PathBuf) -> Result<Client, Failure> {
-        if !data.is_dir() {
+        let store = self.store.clone().or_else(|| variable(storage::VARIABLE));
+        let kept = ["fonio.db", "access.sqlite", "tenants"];
+        if store.is_none() && !kept.iter().any(|it| data.join(it).exists()) {
             return Err(Failure::failed(format!(
                 "no host has kept anything in {}, and none runs there; name its project with --project DIR or its data with \
                  --data DIR, or a host elsewhere with --url URL",
@@ -104,7 +106,6 @@ impl Reach {
             )));
         }
         let dir = self.dir(&data)?;
-        let store = self.store.or_else(|| variable(storage::VARIABLE));
         let defaults = StoreOptions::default();
         let storage = Storage::new(store, defaults.queue_max, defaults.disk_reserve);
         let wanted = Wanted {

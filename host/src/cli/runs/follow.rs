@@ -28,6 +28,9 @@ pub(super) async fn runs(
     status: Option<Status>,
     json: bool,
 ) -> Result<Exit, Failure> {
+    if client.is_alone() {
+        return Err(nothing_to_follow());
+    }
     let mut seen = Seen::default();
     if !json {
         rows::line(&NAMES.map(Cell::new), &WIDTHS);
@@ -116,9 +119,19 @@ pub(super) async fn run(
         let answer = client.get(&path).await?;
         let run = answer.json()?;
         tell(&run)?;
+        if client.is_alone() && matches!(run["status"].as_str(), Some("queued" | "running")) {
+            return Err(nothing_to_follow());
+        }
         if !matches!(run["status"].as_str(), Some("queued" | "running")) {
             return Ok(answer);
         }
         wait_ms = LOOK_AGAIN.as_millis();
     }
+}
+
+/// Whoever waits here holds the data, so that no host could start and go on.
+fn nothing_to_follow() -> Failure {
+    Failure::failed(
+        "no host runs here, so nothing goes on that could be followed; start one with `fonio serve`",
+    )
 }

@@ -213,6 +213,9 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE journal_end (last BIGINT NOT NULL) WITH (fillfactor = 10);
     INSERT INTO journal_end VALUES (0);
 "#,
+    r#"
+    ALTER TABLE keys ADD COLUMN digest BYTEA;
+"#,
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.

@@ -256,6 +256,8 @@ const MIGRATIONS: &[&str] = &["
     CREATE INDEX messages_by_origin ON messages (came_of) WHERE came_of IS NOT NULL;
     ALTER TABLE runs ADD COLUMN chain TEXT;
     CREATE TABLE journal (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, entries BLOB NOT NULL) STRICT;
+", "
+    ALTER TABLE keys ADD COLUMN digest BLOB;
 "];
 
 /// Opens the connection that writes, durable and up to date.

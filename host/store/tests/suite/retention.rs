@@ -313,10 +313,19 @@ async fn where_nothing_is_kept_a_failure_leaves_its_status_and_a_repetition_is_k
     assert_eq!(detail.run.status, RunStatus::Failed);
     assert_eq!(detail.steps[0].error, None);
     assert!(message_ids(&store).await.is_empty());
-    let again = store.accept(sent, vec![run_of(&["a"])]).await;
+    let again = store.accept(sent.clone(), vec![run_of(&["a"])]).await;
     let again = again.expect("it is known");
     assert!(again.repeated);
     assert_eq!(again.runs, first.runs);
+    let other = NewMessage {
+        body: b"3".to_vec(),
+        ..sent
+    };
+    let other = store.accept(other, vec![run_of(&["a"])]).await;
+    assert!(
+        matches!(other, Err(StoreError::KeyTaken { .. })),
+        "{other:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

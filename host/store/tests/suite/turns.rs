@@ -461,3 +461,38 @@ async fn a_run_that_ends_in_time_has_no_deadline_any_more_and_a_jump_of_the_cloc
     end(&store, &step).await;
     assert_eq!(store.next_deadline_in(now_ms()).await, Ok(None));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_knows_the_rules_nobody_is_let_in_until_somebody_does() {
+    let dir = directory();
+    let store = open(&dir);
+    ruled(&store, one_at_a_time()).await;
+    let runs = [
+        begin(&store, "1", "a").await,
+        begin(&store, "1", "a").await,
+        begin(&store, "1", "a").await,
+    ];
+    store.close().await;
+    drop(store);
+    let dir = dir.again();
+    let store = open(&dir);
+    assert!(store.cancel(runs[0]).await.expect("it ends"));
+    assert_eq!(claimed_runs(&store).await, [], "both wait");
+    ruled(&store, one_at_a_time()).await;
+    assert_eq!(claimed_runs(&store).await, [runs[1]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_key_goes_on_when_its_workflow_has_keys_no_more() {
+    let dir = directory();
+    let store = open(&dir);
+    ruled(&store, ordered()).await;
+    let one = begin_keyed(&store, "p-1").await;
+    let held = [
+        begin_keyed(&store, "p-1").await,
+        begin_keyed(&store, "p-1").await,
+    ];
+    assert_eq!(claimed_runs(&store).await, [one]);
+    ruled(&store, RunRule::default()).await;
+    assert_eq!(claimed_runs(&store).await, held);
+}
