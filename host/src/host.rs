@@ -273,12 +273,13 @@ impl Host {
             .iter()
             .filter(|problem| problem.severity == fonio_project::Severity::Error)
             .count();
-        self.problems.store(Some(Arc::new(live.problems.clone())));
         if let Err(error) = self.store.set_rules(turns::rules(&live.project)).await {
             tracing::warn!(%error, "runs that wait for others move on by the new rules when one of those ends");
         }
         let keep = live.project.settings.retention.keep;
         self.store.keep(sweeper::kept_at_all(keep));
+        // With the project that they are of, and not before it: whoever sees the one looks for the other.
+        self.problems.store(Some(Arc::new(live.problems.clone())));
         self.live.store(Some(Arc::new(live)));
         self.generation.send_modify(|generation| *generation += 1);
         if old.is_some() {
