@@ -249,6 +249,20 @@ fn the_command_line_gives_out_and_forgets_and_asks_before() {
     assert_eq!(left.json()["message"]["body"]["name"], "kofi");
     let audit = fonio(&host, &["audit"]).expect_code(0).stdout;
     assert!(audit.contains("where name has a certain value"), "{audit}");
+    assert!(
+        audit.contains("begun"),
+        "before anything is deleted: {audit}"
+    );
+    let nothing = tempfile::tempdir().expect("a folder");
+    let there = nothing.path().to_str().expect("a name");
+    fonio(&host, &["messages", "list", "--data", there])
+        .expect_code(1)
+        .expect_said("no host has kept anything");
+    let mut left = std::fs::read_dir(nothing.path()).expect("a folder");
+    assert!(left.next().is_none(), "a slip in a name makes no store");
+    fonio(&host, &["runs", "list", "--follow"])
+        .expect_code(1)
+        .expect_said("no host runs here");
 }
 
 /// The numbers of the messages that a host has.
