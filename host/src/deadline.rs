@@ -47,8 +47,6 @@ async fn end(host: &Host, overdue: &Overdue) -> Result<(), StoreError> {
         host.figures.steps_failed.fetch_add(1, Ordering::Relaxed);
         host.say("failed", &said);
     }
-    // Its step may be under way here. Nobody hears of it if not.
-    let _ = host.cancelled.send(overdue.run);
     Ok(())
 }
 

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, NaiveDate};
+use chrono::DateTime;
 use fonio_project::FieldPath;
 use fonio_store::{
-    Candidate, DataclipId, Erased, FORGET_MAX, MessageId, RunDetail, RunId, Store, StoreError,
+    Candidate, DataclipId, Erased, FORGET_MAX, MessageId, RunDetail, Store, StoreError,
     StoredMessage,
 };
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::flow::id_of;
 use crate::receiver::glance::{Glance, glance};
 
 /// Which messages. What is not said does not matter; something must be.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
     /// Fields of the message and the texts that they have, all of them.
@@ -30,10 +30,10 @@ pub struct Selection {
     pub source: Option<String>,
     /// Of which workflow a run was started.
     pub workflow: Option<String>,
-    /// Accepted at this time or later: RFC 3339, or a date, which is its midnight in UTC.
-    pub after: Option<String>,
+    /// Accepted at this time or later, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
     /// Accepted before this time.
-    pub before: Option<String>,
+    pub until_ms: Option<i64>,
     /// Every message there is: nobody means that who says nothing.
     pub all: bool,
 }
@@ -50,11 +50,6 @@ pub enum SelectionError {
     /// A field's name is none.
     #[error("`{0}` does not name a field: {1}")]
     Field(String, fonio_project::FieldPathError),
-    /// A time is none.
-    #[error(
-        "`{0}` is no time; 2026-11-21T08:00:00Z is one, and 2026-11-21, which is its midnight in UTC"
-    )]
-    Time(String),
 }
 
 /// A selection that makes sense.
@@ -73,8 +68,12 @@ impl Selection {
     /// # Errors
     /// [`SelectionError`].
     pub fn check(&self) -> Result<Selected, SelectionError> {
-        let conditions = [&self.source, &self.workflow, &self.after, &self.before];
-        let says_something = !self.fields.is_empty() || conditions.iter().any(|it| it.is_some());
+        let nothing_but_fields = Selection {
+            fields: self.fields.clone(),
+            all: self.all,
+            ..Selection::default()
+        };
+        let says_something = !self.fields.is_empty() || *self != nothing_but_fields;
         match (self.all, says_something) {
             (false, false) => return Err(SelectionError::Nothing),
             (true, true) => return Err(SelectionError::AllAndLess),
@@ -87,13 +86,12 @@ impl Selection {
                 .map_err(|error| SelectionError::Field(field.clone(), error))?;
             fields.push((path, text.clone()));
         }
-        let ms = |time: &Option<String>| time.as_deref().map(time_ms).transpose();
         Ok(Selected {
             fields,
             source: self.source.clone(),
             workflow: self.workflow.clone(),
-            from_ms: ms(&self.after)?.unwrap_or(i64::MIN),
-            until_ms: ms(&self.before)?.unwrap_or(i64::MAX),
+            from_ms: self.since_ms.unwrap_or(i64::MIN),
+            until_ms: self.until_ms.unwrap_or(i64::MAX),
         })
     }
 
@@ -104,31 +102,22 @@ impl Selection {
             .keys()
             .map(|field| format!("where {field} has a certain value"))
             .collect();
+        let time =
+            |ms: Option<i64>| DateTime::from_timestamp_millis(ms?).map(|time| time.to_rfc3339());
         let said = [
-            ("source", &self.source),
-            ("workflow", &self.workflow),
-            ("after", &self.after),
-            ("before", &self.before),
+            ("source", self.source.clone()),
+            ("workflow", self.workflow.clone()),
+            ("since", time(self.since_ms)),
+            ("until", time(self.until_ms)),
         ];
         for (what, value) in said {
-            words.extend(value.as_ref().map(|value| format!("{what} {value}")));
+            words.extend(value.map(|value| format!("{what} {value}")));
         }
         if self.all {
             words.push("all".to_owned());
         }
         words.join(", ")
     }
-}
-
-fn time_ms(text: &str) -> Result<i64, SelectionError> {
-    let date = || {
-        let midnight = text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?;
-        Some(midnight.and_utc().timestamp_millis())
-    };
-    let time = DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_millis());
-    time.ok()
-        .or_else(date)
-        .ok_or_else(|| SelectionError::Time(text.to_owned()))
 }
 
 /// What a look has found.
@@ -175,7 +164,8 @@ impl Selected {
             Ok(Some(stored)) => stored,
             Err(error) => return Err(error),
         };
-        let tops: BTreeSet<&str> = self.fields.iter().map(|(path, _)| path.top()).collect();
+        let tops = self.fields.iter().map(|(path, _)| path.top().to_owned());
+        let tops: BTreeSet<String> = tops.collect();
         let Ok(Glance::Object(fields)) = glance(&stored.message.body, &tops) else {
             return Ok(false);
         };
@@ -195,8 +185,15 @@ pub async fn export(store: &Store, id: MessageId) -> Result<Option<String>, Stor
 }
 
 async fn line(store: &Store, id: MessageId) -> Result<Option<Line>, StoreError> {
-    let Some(stored) = store.message(id).await? else {
-        return Ok(None);
+    let mut lost = BTreeMap::new();
+    let message = match store.message(id).await {
+        Ok(Some(stored)) => Message::Whole(Box::new(Whole::of(stored))),
+        Ok(None) => return Ok(None),
+        Err(why @ StoreError::BodyLost { .. }) => {
+            lost.insert("message".to_owned(), why.to_string());
+            Message::Lost { id }
+        }
+        Err(error) => return Err(error),
     };
     let mut runs = Vec::new();
     let mut states = BTreeMap::new();
@@ -205,8 +202,13 @@ async fn line(store: &Store, id: MessageId) -> Result<Option<Line>, StoreError> 
             continue;
         };
         for state in states_of(&detail) {
-            if let Some(body) = store.dataclip(state).await? {
-                states.insert(state.0, raw_json(body));
+            match store.dataclip(state).await {
+                Ok(Some(body)) => drop(states.insert(state.0, raw_json(body))),
+                Ok(None) => {}
+                Err(why @ StoreError::BodyLost { .. }) => {
+                    lost.insert(state.to_string(), why.to_string());
+                }
+                Err(error) => return Err(error),
             }
         }
         with_ids(&mut detail);
@@ -218,9 +220,10 @@ async fn line(store: &Store, id: MessageId) -> Result<Option<Line>, StoreError> 
         events.extend(Box::pin(line(store, event)).await?);
     }
     Ok(Some(Line {
-        message: Message::of(stored),
+        message,
         runs,
         states,
+        lost,
         events,
     }))
 }
@@ -232,13 +235,23 @@ struct Line {
     runs: Vec<RunDetail>,
     /// By their numbers, which steps have as `input` and `output`.
     states: BTreeMap<i64, Box<RawValue>>,
+    /// Why the message or a state (by its number) is not there, though the store names it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    lost: BTreeMap<String, String>,
     /// What the runs published, if it started something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     events: Vec<Line>,
 }
 
 #[derive(Serialize)]
-struct Message {
+#[serde(untagged)]
+enum Message {
+    Whole(Box<Whole>),
+    Lost { id: MessageId },
+}
+
+#[derive(Serialize)]
+struct Whole {
     id: MessageId,
     received_ms: i64,
     source: String,
@@ -250,8 +263,8 @@ struct Message {
     request: Option<Box<RawValue>>,
 }
 
-impl Message {
-    fn of(stored: StoredMessage) -> Message {
+impl Whole {
+    fn of(stored: StoredMessage) -> Whole {
         let message = stored.message;
         let raw = message.raw.map(|raw| match String::from_utf8(raw) {
             Ok(text) => ("raw".to_owned(), Value::from(text)),
@@ -260,7 +273,7 @@ impl Message {
                 ("raw_base64".to_owned(), Value::from(encoded))
             }
         });
-        Message {
+        Whole {
             id: stored.id,
             received_ms: stored.received_ms,
             source: message.source,
@@ -292,19 +305,15 @@ fn with_ids(run: &mut RunDetail) {
     }
 }
 
-/// Forgets all that fit. Runs that have not ended are cancelled first, which `cancelled` hears of.
+/// Forgets all that fit. Runs that have not ended are cancelled first.
 ///
 /// # Errors
 /// Those of the store; what was forgotten before is.
-pub async fn forget(
-    store: &Store,
-    selected: &Selected,
-    cancelled: impl Fn(RunId),
-) -> Result<Erased, StoreError> {
+pub async fn forget(store: &Store, selected: &Selected) -> Result<Erased, StoreError> {
     let (mut erased, mut after) = (Erased::default(), MessageId(0));
     while let Some(seen) = selected.look(store, after).await? {
         after = seen.last;
-        let mut going = ended(store, seen.fitting, &cancelled).await?;
+        let mut going = ended(store, seen.fitting).await?;
         // What came of a message goes before it: so it is found again if not all of this is done.
         going.reverse();
         for some in going.chunks(FORGET_MAX) {
@@ -316,17 +325,12 @@ pub async fn forget(
 
 /// With the messages of events that their runs published, each after the one that it came of. None of the runs is open
 /// any more, and so none publishes more.
-async fn ended(
-    store: &Store,
-    mut messages: Vec<MessageId>,
-    cancelled: impl Fn(RunId),
-) -> Result<Vec<MessageId>, StoreError> {
+async fn ended(store: &Store, mut messages: Vec<MessageId>) -> Result<Vec<MessageId>, StoreError> {
     let mut at = 0;
     while let Some(&message) = messages.get(at) {
         for run in store.runs_of(message).await? {
             match store.cancel(run).await {
-                Ok(true) => cancelled(run),
-                Ok(false) | Err(StoreError::NoSuchRun { .. }) => {}
+                Ok(_) | Err(StoreError::NoSuchRun { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -363,11 +367,11 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_says_something_and_nothing_that_is_no_time_or_field() {
+    fn a_selection_says_something_and_nothing_that_is_no_field() {
         for selection in [
             serde_json::json!({ "all": true }),
             serde_json::json!({ "where": { "patient.id": "p-1" } }),
-            serde_json::json!({ "after": "2026-11-21", "before": "2026-11-21T08:00:00+03:00" }),
+            serde_json::json!({ "since_ms": 0, "until_ms": 86_400_000 }),
         ] {
             assert_eq!(said(selection), "");
         }
@@ -377,7 +381,10 @@ mod tests {
                 serde_json::json!({ "all": true, "source": "inbox" }),
                 "less than all",
             ),
-            (serde_json::json!({ "before": "tomorrow" }), "is no time"),
+            (
+                serde_json::json!({ "all": true, "until_ms": 1 }),
+                "less than all",
+            ),
             (
                 serde_json::json!({ "where": { "a..b": "1" } }),
                 "does not name a field",
@@ -385,8 +392,6 @@ mod tests {
         ] {
             assert!(said(selection.clone()).contains(words), "{selection}");
         }
-        assert_eq!(time_ms("1970-01-02").ok(), Some(86_400_000));
-        assert_eq!(time_ms("1970-01-01T01:00:00+01:00").ok(), Some(0));
     }
 
     #[test]
@@ -395,9 +400,13 @@ mod tests {
         let selection = Selection {
             fields: fields.into(),
             source: Some("inbox".to_owned()),
+            since_ms: Some(0),
             ..Selection::default()
         };
         let words = selection.in_words();
-        assert_eq!(words, "where patient.id has a certain value, source inbox");
+        assert_eq!(
+            words,
+            "where patient.id has a certain value, source inbox, since 1970-01-01T00:00:00+00:00"
+        );
     }
 }

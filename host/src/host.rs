@@ -9,8 +9,8 @@ use arc_swap::ArcSwapOption;
 use fonio_access::Access;
 use fonio_project::{Problem, TenantSettings};
 use fonio_sandbox::Sandbox;
-use fonio_store::{RunId, Store};
-use tokio::sync::{Mutex, Semaphore, broadcast, watch};
+use fonio_store::Store;
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::adaptors::adaptor_files_stamp;
 use crate::cli::paint;
@@ -25,9 +25,6 @@ use crate::sweeper;
 use crate::tenants::{Means, Ration};
 use crate::turns;
 use crate::workbench::{Turns, Workbench};
-
-/// Runs that are ended by hand before their steps hear of it: many more than a person ends at once.
-const CANCELS_MAX: usize = 1024;
 
 /// Shared by everything that serves.
 pub struct Host {
@@ -57,8 +54,6 @@ pub struct Host {
     reloading: Mutex<Option<Seen>>,
     /// Room for bodies on their way in.
     pub intake: Intake,
-    /// Runs that somebody ends, for those that run their steps.
-    pub cancelled: broadcast::Sender<RunId>,
     /// Places for requests that wait for their runs.
     pub waiting: Semaphore,
     /// Steps in flight.
@@ -95,8 +90,21 @@ pub struct Figures {
     pub reloads: AtomicU64,
     /// Reloads that left the old project in place.
     pub reloads_failed: AtomicU64,
-    /// Messages, runs, states and logs that retention has forgotten.
-    pub swept: [AtomicU64; 4],
+    /// What retention has forgotten.
+    pub swept: Swept,
+}
+
+/// Rows that retention has forgotten since the start.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Messages.
+    pub messages: AtomicU64,
+    /// Runs.
+    pub runs: AtomicU64,
+    /// States.
+    pub dataclips: AtomicU64,
+    /// Logs of steps and attempts.
+    pub logs: AtomicU64,
 }
 
 impl Figures {
@@ -169,7 +177,6 @@ impl Host {
             generation: watch::Sender::new(0),
             reloading: Mutex::new(None),
             intake: Intake::default(),
-            cancelled: broadcast::Sender::new(CANCELS_MAX),
             waiting: Semaphore::new(WAITING_MAX),
             flights: Flights::default(),
             readers: Arc::new(Semaphore::new(READERS_MAX)),

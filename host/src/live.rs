@@ -26,6 +26,8 @@ pub struct Live {
     pub project: Arc<Project>,
     /// What to tell the author.
     pub problems: Vec<Problem>,
+    /// The top-level keys of messages that matching looks at; gathered once, not for each message.
+    pub looked_at: BTreeSet<String>,
     adaptors: Adaptors,
     /// By the job's key.
     jobs: BTreeMap<String, LiveJob>,
@@ -111,6 +113,8 @@ impl Live {
         old: Option<&Live>,
         data: &Path,
     ) -> Live {
+        let looked_at = project.criteria_keys().into_iter().map(str::to_owned);
+        let looked_at = looked_at.collect();
         let project = Arc::new(project);
         let before = old.map(|old| (&*old.project, &old.tokens));
         let tokens = oauth::of_project(&project, before, data);
@@ -131,6 +135,7 @@ impl Live {
         problems.sort_by(|a, b| a.place().cmp(&b.place()));
         Live {
             project,
+            looked_at,
             problems,
             adaptors,
             jobs,
@@ -143,11 +148,6 @@ impl Live {
     /// The job with this key.
     pub fn job(&self, key: &str) -> Option<&LiveJob> {
         self.jobs.get(key)
-    }
-
-    /// The top-level keys of messages that matching looks at.
-    pub fn criteria_keys(&self) -> BTreeSet<&str> {
-        self.project.criteria_keys()
     }
 
     /// The project's adaptors.

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fonio_sandbox::{FailureKind, Level, Requests, StepFailure};
 use fonio_store::{
-    ClaimedStep, LogLevel, LogLine, Next, RunId, Settlement, StepInput, StepStatus, StoreError,
+    ClaimedStep, LogLevel, LogLine, Next, Settlement, StepInput, StepStatus, StoreError,
 };
 use serde_json::{Value, json};
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::task::JoinSet;
 
 use crate::authored::Authored;
@@ -44,34 +43,21 @@ pub async fn run(host: Arc<Host>, share: Share, lanes: Lanes) {
             let flight = host.flights.begin();
             flights.spawn(async move {
                 let busy = host.ration.is_busy(Instant::now());
-                let (key, run) = (step.job.clone(), step.run);
-                let cancels = host.cancelled.subscribe();
+                let key = step.job.clone();
+                let over = host.store.end_of(step.run, step.step);
                 let ended = lanes.run(async move { run_step(&host, step).await }, busy);
                 tokio::select! {
                     ended = ended => if let Err(error) = ended {
                         tracing::error!(job = key, %error, "a step broke down; it runs again at the next start");
                     },
                     // Dropping it cuts its guests off.
-                    () = cancelled(cancels, run) => {}
+                    () = over => {}
                 }
                 drop((place, flight));
             });
         }
     }
     while flights.join_next().await.is_some() {}
-}
-
-/// Resolves when somebody ends the run.
-async fn cancelled(mut cancels: broadcast::Receiver<RunId>, run: RunId) {
-    loop {
-        match cancels.recv().await {
-            Ok(other) if other != run => {}
-            Ok(_) => return,
-            // So many were ended at once that some were not heard of: this step goes on to its end, and leaves nothing.
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
-    }
 }
 
 /// Waits until there is work, the quota allows it and there are places; then takes as many steps as fit, or none when

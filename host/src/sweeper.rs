@@ -57,8 +57,13 @@ fn count(host: &Host, erased: Erased) {
         dataclips,
         logs,
     } = erased;
-    let figures = host.figures.swept.iter();
-    for (figure, gone) in figures.zip([messages, runs, dataclips, logs]) {
+    let swept = &host.figures.swept;
+    for (figure, gone) in [
+        (&swept.messages, messages),
+        (&swept.runs, runs),
+        (&swept.dataclips, dataclips),
+        (&swept.logs, logs),
+    ] {
         figure.fetch_add(gone, Ordering::Relaxed);
     }
 }

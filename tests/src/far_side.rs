@@ -59,6 +59,15 @@ impl FarSide {
         FarSide::answering(move |_| Answer::json(&json))
     }
 
+    /// Answers every request with 200 and `{}` once the gate is open.
+    pub fn behind(gate: &Gate) -> FarSide {
+        let gate = gate.clone();
+        FarSide::answering(move |_| {
+            gate.pass();
+            Answer::json(&serde_json::json!({}))
+        })
+    }
+
     /// Gives the connection away once a request has been read; see [`crate::evil`]. Closes it when `behave` returns.
     pub fn misbehaving(
         behave: impl Fn(&mut TcpStream) -> io::Result<()> + Send + Sync + 'static,

@@ -55,6 +55,12 @@ impl Program {
         }
     }
 
+    /// `fonio serve` for the tenants in the project's folder, on any free port, and more arguments.
+    pub fn serving_tenants(more: &[&str]) -> Program {
+        let serve = ["serve", "--projects", ".", "--listen", "127.0.0.1:0"];
+        Program::new([&serve[..], more].concat())
+    }
+
     /// `NAME ARGUMENTS…`, NAME being a link to the program.
     pub fn called<A: AsRef<str>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Program {
         Program {

@@ -253,11 +253,7 @@ fn project_file(project: &Project) -> String {
 #[test]
 fn many_runs_that_wait_are_ended_at_once() {
     let gate = Gate::default();
-    let held = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        held.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let url = far_side.url("/");
     let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": [{ "id": "w", "steps": [
         { "id": "hook", "type": "webhook", "next": "send" },
@@ -511,7 +507,7 @@ fn a_tenant_is_named_and_reached_whether_or_not_the_host_runs() {
     for name in ["clinic", "lab"] {
         tenants.write(&format!("{name}/project.yaml"), project_file(&project()));
     }
-    let serve = Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]);
+    let serve = Program::serving_tenants(&[]);
     let mut host = Host::guarded_by(tenants, &serve);
     host.wait_until_ready();
     wait_for("the tenant", || {

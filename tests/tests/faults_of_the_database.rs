@@ -13,6 +13,7 @@ use fonio_tests::network::{PUBLIC, alone};
 use fonio_tests::{
     Accounts, Answer, FarSide, Gate, Host, Program, Project, Response, Wire, wait_for,
 };
+use rustix::process::Signal;
 use serde_json::json;
 
 /// A webhook that posts what it is sent to the far side.
@@ -169,6 +170,34 @@ fn a_host_whose_database_hangs_claims_nothing_loses_nothing_and_comes_back() {
     let database = Database::new();
     let wire = Wire::to(database.socket());
     cut_off_and_back(&database, &wire, || wire.cut(), || wire.mend());
+}
+
+#[test]
+fn a_host_whose_database_hangs_stops_all_the_same_and_what_it_had_begun_is_done_by_the_next() {
+    let (database, gate) = (Database::new(), Gate::default());
+    let wire = Wire::to(database.socket());
+    let far_side = FarSide::behind(&gate);
+    let mut hung = host(&database.url_by(wire.address()), &far_side);
+    let sent = Sent::default();
+    assert_eq!(sent.one(&hung).status, 200);
+    wait_for("its step to begin", || {
+        (far_side.received().len() == 1).then_some(())
+    });
+    wire.cut();
+    gate.open();
+    hung.signal(Signal::TERM);
+    assert_eq!(hung.wait_for_end().code(), Some(1), "{}", hung.said());
+    assert!(
+        hung.said().contains("the database has said nothing"),
+        "{}",
+        hung.said()
+    );
+    let next = host(&database.url(), &far_side);
+    wait_for("the next host to take over", || {
+        let ended = "SELECT count(*) FROM fonio_clinic.runs WHERE status = 2";
+        (database.number(ended) == 1).then_some(())
+    });
+    assert_eq!(sent.accounts(&next, &far_side).repeated, 1);
 }
 
 #[test]

@@ -131,14 +131,7 @@ fn a_role_for_a_tenant_that_is_not_here_is_given_with_a_warning_that_names_those
 
 #[test]
 fn each_problem_of_a_tenant_that_reloads_has_its_name() {
-    let open = Program::new([
-        "serve",
-        "--projects",
-        ".",
-        "--listen",
-        "127.0.0.1:0",
-        "--dev",
-    ]);
+    let open = Program::serving_tenants(&["--dev"]);
     let host = Host::guarded_by(two(), &open);
     host.wait_until_ready();
     host.project

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Project, guest, wait_for};
+use fonio_tests::{FarSide, Gate, Host, Project, guest, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -231,11 +231,7 @@ fn an_adaptor_can_be_dropped_in_replaced_broken_and_deleted() {
 #[test]
 fn a_step_in_flight_finishes_on_the_version_it_started_with() {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let job = |word: &str| {
         format!(
             "get('{}'); fn(state => ({{ ...state, data: '{word}' }}))",

@@ -1,11 +1,11 @@
 //! How long things are kept: retention, a disk that is nearly full, what a person has forgotten, backups, and moving house.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonio_test_postgres::Database;
-use fonio_tests::{Answer, Ended, FarSide, Gate, Host, Program, Project, request, wait_for};
+use fonio_tests::{Ended, FarSide, Gate, Host, Program, Project, request, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -94,11 +94,7 @@ fn where_nothing_is_kept_a_waiting_sender_gets_its_answer_and_then_only_the_stat
 #[test]
 fn on_a_disk_that_is_nearly_full_messages_are_turned_away_and_what_was_accepted_is_finished() {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let job = format!("post('{}', state => state.data)", far_side.url("/x"));
     let project =
         || Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
@@ -195,11 +191,7 @@ fn what_came_of_one_person_is_given_out_and_forgotten_by_the_api() {
 #[test]
 fn a_run_that_has_not_ended_is_cancelled_when_its_message_is_forgotten() {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let job = format!("post('{}', state => state.data)", far_side.url("/x"));
     let project =
         Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
@@ -225,7 +217,7 @@ fn the_command_line_gives_out_and_forgets_and_asks_before() {
     }
     host.runs_done();
     let ask = |host: &Host, command: &str, more: &[&str]| {
-        let of_ama = ["messages", command, "--where", "name=ama"];
+        let of_ama = ["messages", command, "--where", "name=ama", "--since", "1h"];
         fonio(host, &[&of_ama, more].concat())
     };
     let of_the_running_host = ask(&host, "export", &[]).expect_code(0);
@@ -239,6 +231,9 @@ fn the_command_line_gives_out_and_forgets_and_asks_before() {
     ask(&host, "delete", &[])
         .expect_code(2)
         .expect_said("1 message would be deleted");
+    fonio(&host, &["messages", "delete", "--until", "1h", "--yes"])
+        .expect_code(0)
+        .expect_said("0 messages, 0 runs");
     fonio(&host, &["messages", "delete", "--yes"])
         .expect_code(2)
         .expect_said("nothing is said");
@@ -421,7 +416,7 @@ fn a_backup_has_tenants_whatever_they_are_called_and_is_put_back_nowhere_within_
              triggers: { any: { criteria: '{}' } }\ncredentials: {}\n",
         );
     }
-    let serve = Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]);
+    let serve = Program::serving_tenants(&[]);
     let host = Host::started_by(tenants, &serve);
     host.wait_until_ready();
     let copies = tempfile::tempdir().expect("a folder");
@@ -439,4 +434,50 @@ fn a_backup_has_tenants_whatever_they_are_called_and_is_put_back_nowhere_within_
     fonio(&host, &["restore", copy, "--data", &within])
         .expect_code(1)
         .expect_said("is within");
+}
+
+#[test]
+fn a_body_that_is_lost_keeps_nothing_else_from_a_backup_and_an_export() {
+    let host = Host::serving(project(""));
+    host.run(&json!({ "n": 1, "pad": "x".repeat(90_000) }));
+    host.run(&json!({ "n": 2 }));
+    let folder = host.project.dir().join(".fonio/bodies");
+    let lost = files_below(&folder);
+    assert!(!lost.is_empty(), "the large message is in a file");
+    for file in &lost {
+        std::fs::remove_file(file).expect("it can be deleted");
+    }
+    let exported = fonio(&host, &["messages", "export", "--all"]).expect_code(0);
+    let lines: Vec<Value> = exported
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let said = lines[0]["lost"]["message"].as_str().unwrap_or_default();
+    assert!(said.contains("cannot be read"), "{}", lines[0]);
+    assert_eq!(lines[0]["runs"][0]["status"], "succeeded");
+    assert_eq!(lines[1]["message"]["body"]["n"], 2);
+
+    let copies = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| copies.path().join(name).display().to_string();
+    let copied = fonio(&host, &["backup", &path("copy")]).expect_code(0);
+    let named = lost[0].file_name().expect("a name").to_string_lossy();
+    copied.expect_said("backed up").expect_said(&named);
+    fonio(&host, &["restore", &path("copy"), "--data", &path("data")]).expect_code(0);
+    let restored = Host::started_by(project(""), &serve(&["--data", &path("data")]));
+    restored.wait_until_ready();
+    assert_eq!(restored.get("/api/v1/messages/2").json()["body"]["n"], 2);
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let entries = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files_below(&path),
+            false => vec![path],
+        })
+        .collect()
 }

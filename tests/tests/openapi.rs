@@ -238,10 +238,7 @@ fn a_host_of_several_describes_itself_and_its_tenants() {
         "jobs: { job: { adaptor: common, trigger: any, expression: 'fn(s => s)' } }\n\
          triggers: { any: { criteria: '{}' } }\ncredentials: {}\n",
     );
-    let host = Host::guarded_by(
-        tenants,
-        &Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]),
-    );
+    let host = Host::guarded_by(tenants, &Program::serving_tenants(&[]));
     host.wait_until_ready();
     let token = host.project.token("admin", &["--role", "admin"]);
     let document = host

@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, wait_for};
-use serde_json::json;
+use fonio_tests::{FarSide, Gate, Host, Program, Project, wait_for};
 
 /// More than run at once and wait, with `--queue 3`: 8 in the sandbox, and those a claim takes ahead.
 const FLOOD: usize = 60;
@@ -11,11 +10,7 @@ const FLOOD: usize = 60;
 #[test]
 fn a_full_queue_answers_503_with_retry_after_and_takes_messages_again_when_it_has_emptied() {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let job = format!("post('{}', state => state.data)", far_side.url("/x"));
     let project =
         Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());

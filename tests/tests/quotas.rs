@@ -20,14 +20,7 @@ fn project(quota: &str, clinic: &str) -> Project {
 }
 
 fn serving(project: Project) -> Host {
-    let program = Program::new([
-        "serve",
-        "--projects",
-        ".",
-        "--listen",
-        "127.0.0.1:0",
-        "--dev",
-    ]);
+    let program = Program::serving_tenants(&["--dev"]);
     let host = Host::guarded_by(project, &program);
     host.wait_until_ready();
     for tenant in ["clinic", "school"] {
@@ -230,17 +223,7 @@ fn a_quota_that_makes_no_sense_is_a_problem_where_it_stands() {
         "runs_at_once = 0\nstored = \"lots\"\nspeed = 1\n",
         "fn(state => state)",
     );
-    let host = Host::guarded_by(
-        project,
-        &Program::new([
-            "serve",
-            "--projects",
-            ".",
-            "--listen",
-            "127.0.0.1:0",
-            "--dev",
-        ]),
-    );
+    let host = Host::guarded_by(project, &Program::serving_tenants(&["--dev"]));
     host.wait_until_ready();
     for said in [
         "`runs_at_once` cannot be 0",

@@ -121,6 +121,30 @@ fn what_a_killed_host_had_begun_is_taken_over_within_its_lease() {
 }
 
 #[test]
+fn a_step_is_cut_off_whichever_host_its_run_is_ended_on() {
+    let (database, gate) = (Database::new(), Gate::default());
+    let far_side = FarSide::behind(&gate);
+    let busy = host(&database, &far_side);
+    assert_eq!(send(&busy, "now", 7).status, 200);
+    wait_for("its request", || {
+        (far_side.received().len() == 1).then_some(())
+    });
+    let other = host(&database, &far_side);
+    let run = other.runs()[0]["id"].clone();
+    let cancel = format!("/api/v1/runs/{run}/cancel");
+    let cancelled = other.send("POST", &cancel, &[], b"").json();
+    assert_eq!(cancelled, json!({ "cancelled": true }));
+    // The far side has not answered yet, and a step has 60 s for it.
+    wait_for("the host to have no step any more", || {
+        let metrics = busy.get("/metrics").text();
+        metrics.contains("fonio_steps_in_flight 0\n").then_some(())
+    });
+    gate.open();
+    assert_eq!(counts(&database).1, 0);
+    assert_eq!(other.runs()[0]["status"], "cancelled");
+}
+
+#[test]
 fn a_host_that_stops_in_order_leaves_nothing_behind() {
     let (database, far_side) = (Database::new(), FarSide::saying(json!({})));
     let mut host = host(&database, &far_side);
@@ -242,7 +266,7 @@ fn tenants_have_a_schema_each() {
     let projects = Project::new()
         .file("clinic/project.yaml", tenant("of clinic").to_string())
         .file("school/project.yaml", tenant("of school").to_string());
-    let program = Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"]);
+    let program = Program::serving_tenants(&[]);
     let host = Host::started_by(projects, &program.env("FONIO_STORE", &database.url()));
     for name in ["clinic", "school"] {
         let path = format!("/{name}/i/w");

@@ -7,7 +7,7 @@ use fonio_tests::{Host, Program, Project, Response, wait_for};
 use serde_json::{Value, json};
 
 fn program() -> Program {
-    Program::new(["serve", "--projects", ".", "--listen", "127.0.0.1:0"])
+    Program::serving_tenants(&[])
 }
 
 /// Folders to serve, and no tenant yet.

@@ -73,14 +73,7 @@ fn ended(runs: &[Value], status: &str) -> usize {
 #[test]
 fn a_tenant_under_attack_by_its_neighbour_keeps_its_runs_and_its_secrets() {
     let far = far_side();
-    let program = Program::new([
-        "serve",
-        "--projects",
-        ".",
-        "--listen",
-        "127.0.0.1:0",
-        "--dev",
-    ]);
+    let program = Program::serving_tenants(&["--dev"]);
     let host = Host::guarded_by(two(&far), &program);
     host.wait_until_ready();
     for tenant in ["clinic", "villain"] {

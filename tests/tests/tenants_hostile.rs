@@ -8,10 +8,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, wait_for};
+use fonio_tests::{FarSide, Gate, Host, Program, Project, wait_for};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// With a look at each file before it was opened, one in some two hundred of these showed a neighbour's line; that none does
 /// is proved by the 20,000 reads in `host/project/src/files.rs`.
@@ -22,14 +22,7 @@ const PACE: Duration = Duration::from_millis(5);
 const TENANTS: usize = 64;
 
 fn program() -> Program {
-    Program::new([
-        "serve",
-        "--projects",
-        ".",
-        "--listen",
-        "127.0.0.1:0",
-        "--dev",
-    ])
+    Program::serving_tenants(&["--dev"])
 }
 
 /// One job, in this file, which every message runs.
@@ -258,11 +251,7 @@ fn a_load_that_takes_longer_than_the_tenants_quota_loads_what_it_could_and_says_
 /// A tenant with a step in flight whose far side answers when the gate is open.
 fn with_a_step_of_a_day(tenant: &str) -> (Host, FarSide, Gate) {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let granted = far_side.granted() + "[limits]\nwall_time = \"1d\"\n";
     let project = Project::new()
         .file(

@@ -313,14 +313,7 @@ fn steps_of_a_higher_priority_go_first() {
         .file("clinic/project.yaml", file.to_string())
         .file("clinic/fonio.toml", "[limits]\nwall_time = \"1d\"\n[workflows.low]\npriority = \"low\"\n[workflows.high]\npriority = \"high\"\n")
         .file("tenants.toml", "[tenants.clinic.quota]\nruns_at_once = 1\n");
-    let program = Program::new([
-        "serve",
-        "--projects",
-        ".",
-        "--listen",
-        "127.0.0.1:0",
-        "--dev",
-    ]);
+    let program = Program::serving_tenants(&["--dev"]);
     let host = Host::guarded_by(project, &program);
     host.wait_until_ready();
     wait_for("the tenant", || {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, Run, wait_for};
+use fonio_tests::{FarSide, Gate, Host, Program, Project, Run, wait_for};
 use serde_json::{Value, json};
 
 /// A project of one workflow `flow` that a webhook starts; `steps` are the lines of its steps in YAML, each a flow map.
@@ -270,11 +270,7 @@ fn a_workflow_has_a_timeout_for_the_whole_run() {
 #[test]
 fn the_time_while_the_host_is_down_is_not_the_runs() {
     let gate = Gate::default();
-    let at_gate = gate.clone();
-    let far_side = FarSide::answering(move |_| {
-        at_gate.pass();
-        Answer::json(&json!({}))
-    });
+    let far_side = FarSide::behind(&gate);
     let timeout = Duration::from_secs(5);
     let options = format!("    options: {{ timeout: {} }}\n", timeout.as_millis());
     let asks = format!(

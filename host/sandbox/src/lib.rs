@@ -46,7 +46,8 @@ pub use adaptor::{Adaptor, AdaptorError};
 pub use capabilities::collections::{Collections, CollectionsError, Later, Page, Query};
 pub use capabilities::events::{CHAIN_MAX, EVENTS_MAX, PublishedEvent, Publishing};
 pub use capabilities::http::{
-    AuthorityError, Egress, FetchError, Reach, Reached, RequestMarks, Requests, trust_also, trusted,
+    AuthorityError, Egress, FetchError, Reach, Reached, RequestMarks, Requests, asked_to_wait,
+    trust_also, trusted,
 };
 pub use capabilities::log::{Level, Listener, LogLine};
 pub use code::{CodeError, CodeKey, KeyError, make_code_folder};

@@ -30,7 +30,7 @@ impl Backup {
             )));
         }
         let data = self.data.folder()?;
-        fonio_store::backup(&data, &self.folder).map_err(Failure::failed)?;
+        let lost = fonio_store::backup(&data, &self.folder).map_err(Failure::failed)?;
         let kept = if data.join("fonio.db").exists() || data.join("tenants").exists() {
             self.folder.display().to_string()
         } else {
@@ -40,6 +40,12 @@ impl Backup {
             )
         };
         paint::event("backed up", &kept);
+        for file in &lost {
+            paint::warning(&format!(
+                "{} is not there, and so not in the backup: a message or a state was in it; put it back from an earlier backup if you can",
+                file.display()
+            ));
+        }
         Ok(Exit::Success)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::output::println;
 use super::reach::Reach;
-use super::{Exit, Failure, paint};
+use super::{Exit, Failure, paint, when};
 use crate::forget::{self, Selection};
 
 /// Gives out messages with everything that came of them, one JSON object a line: the message, its runs with steps and logs,
@@ -53,12 +53,12 @@ struct Which {
     /// Those that started a run of this workflow.
     #[arg(long, value_name = "ID")]
     workflow: Option<String>,
-    /// Those accepted at this time or later: 2026-11-21T08:00:00Z, or a date.
-    #[arg(long, value_name = "TIME")]
-    after: Option<String>,
-    /// Those accepted before this time.
-    #[arg(long, value_name = "TIME")]
-    before: Option<String>,
+    /// Accepted since then: how long ago (90m, 2d), a day (2026-11-21) or a time (2026-11-21T10:30).
+    #[arg(long, value_name = "TIME", value_parser = when::parse, allow_hyphen_values = true)]
+    since: Option<i64>,
+    /// Accepted before then.
+    #[arg(long, value_name = "TIME", value_parser = when::parse, allow_hyphen_values = true)]
+    until: Option<i64>,
     /// Every message there is.
     #[arg(long)]
     all: bool,
@@ -78,8 +78,8 @@ impl Which {
             fields: self.fields.into_iter().collect(),
             source: self.source,
             workflow: self.workflow,
-            after: self.after,
-            before: self.before,
+            since_ms: self.since,
+            until_ms: self.until,
             all: self.all,
         };
         match selection.check() {

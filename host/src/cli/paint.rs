@@ -47,6 +47,14 @@ pub(crate) fn error(said: &str) {
     eprintln!("{RED}error{RED:#}{BOLD}:{BOLD:#} {}", printable(said));
 }
 
+/// What a command could not do, or found amiss, though it did the rest.
+pub(crate) fn warning(said: &str) {
+    eprintln!(
+        "{YELLOW}warning{YELLOW:#}{BOLD}:{BOLD:#} {}",
+        printable(said)
+    );
+}
+
 /// Something that happened, in a line.
 pub(crate) fn event(what: &str, detail: &str) {
     eprintln!("{GREEN}{what:>12}{GREEN:#} {}", printable(detail));

@@ -81,9 +81,10 @@ pub(super) async fn finish(
     };
     paint::event("stopping", &said);
     hosts.iter().for_each(|host| host.stop());
-    let mut end = pin!(end);
+    let (mut end, mut silence) = (pin!(end), pin!(silence(hosts)));
     tokio::select! {
         () = &mut end => return,
+        () = &mut silence => leave_all(in_flight()),
         () = signals.again() => {}
     }
     let steps = paint::count(in_flight(), "step");
@@ -92,5 +93,37 @@ pub(super) async fn finish(
         &format!("{steps}, to run again at the next start"),
     );
     sites.stop_at_once();
-    end.await;
+    tokio::select! {
+        () = end => {}
+        () = silence => leave_all(in_flight()),
+    }
+}
+
+/// How long a database may say nothing while the host stops. Whoever waits for one that hangs waits for ever.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Resolves when a database has said nothing for [`SILENCE_MAX`].
+async fn silence(hosts: &[Arc<Host>]) {
+    loop {
+        for host in hosts {
+            if !host.store.answers_within(SILENCE_MAX).await {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Ends the process as a crash would, for which the store is made: threads that wait for the database cannot be ended
+/// otherwise.
+fn leave_all(in_flight: usize) -> ! {
+    let steps = paint::count(in_flight, "step");
+    paint::event(
+        "cut off",
+        &format!(
+            "{steps}: the database has said nothing for {} s; they run again at the next start, or on another host",
+            SILENCE_MAX.as_secs()
+        ),
+    );
+    std::process::exit(1)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fonio_project::{Retry, RetryOn};
-use fonio_sandbox::{FailureKind, StepFailure};
+use fonio_sandbox::{FailureKind, StepFailure, asked_to_wait};
 use serde_json::Value;
 
 use super::{Severity, classify};
@@ -75,13 +75,15 @@ fn number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// In seconds; the other form, a date, is for systems that are down for maintenance, and the backoff covers those.
 fn retry_after(failure: &StepFailure) -> Option<Duration> {
     let details = &failure.details;
     let headers = details
         .get("headers")
         .or_else(|| details.get("response")?.get("headers"))?;
-    number(headers.get("retry-after")?).map(Duration::from_secs)
+    match headers.get("retry-after")? {
+        Value::String(said) => asked_to_wait(said),
+        seconds => seconds.as_u64().map(Duration::from_secs),
+    }
 }
 
 #[cfg(test)]
@@ -151,5 +153,13 @@ mod tests {
         assert_eq!(asks(30), Duration::from_secs(30));
         assert_eq!(asks(1), Duration::from_secs(2));
         assert_eq!(asks(1 << 40), Duration::from_secs(600));
+    }
+
+    #[test]
+    fn a_system_that_names_the_time_when_to_come_back_is_believed_too() {
+        let headers = json!({ "headers": { "retry-after": "Fri, 31 Dec 9999 23:59:59 GMT" } });
+        let failed = failure(FailureKind::Job, Some("503"), headers);
+        let wait = wait(&Retry::default(), &failed, false, 1, 1.0);
+        assert_eq!(wait, Some(Duration::from_secs(600)));
     }
 }

@@ -57,7 +57,7 @@ pub enum BodyError {
 pub async fn parse(
     headers: &HeaderMap,
     body: Bytes,
-    keys: &BTreeSet<&str>,
+    keys: &BTreeSet<String>,
 ) -> Result<Parsed, BodyError> {
     // Nearly every message; reading the type costs more than comparing it.
     if headers
@@ -106,7 +106,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 fn parse_json(
     body: Bytes,
     content_type: String,
-    keys: &BTreeSet<&str>,
+    keys: &BTreeSet<String>,
 ) -> Result<Parsed, BodyError> {
     // Windows programs write one; RFC 8259 section 8.1 lets it be ignored.
     let body = match body.strip_prefix(BYTE_ORDER_MARK) {

@@ -20,14 +20,14 @@ pub enum Glance {
 }
 
 /// Checks the whole body (JSON nests 128 deep at most) and keeps the top-level values of `keys`.
-pub fn glance(body: &[u8], keys: &BTreeSet<&str>) -> Result<Glance, serde_json::Error> {
+pub fn glance(body: &[u8], keys: &BTreeSet<String>) -> Result<Glance, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seen = Top(keys).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(seen)
 }
 
-struct Top<'k>(&'k BTreeSet<&'k str>);
+struct Top<'k>(&'k BTreeSet<String>);
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
     type Value = Glance;
@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for Top<'_> {
 }
 
 /// A field's name, if it is one that was asked for.
-struct Name<'k>(&'k BTreeSet<&'k str>);
+struct Name<'k>(&'k BTreeSet<String>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = Option<String>;
@@ -147,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     fn seen(body: &str) -> Result<Glance, serde_json::Error> {
-        glance(body.as_bytes(), &BTreeSet::from(["a", "b"]))
+        glance(body.as_bytes(), &["a", "b"].map(str::to_owned).into())
     }
 
     #[test]

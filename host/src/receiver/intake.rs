@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
@@ -53,10 +54,10 @@ async fn whole(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> 
         }
         _ => None,
     };
-    let mut body = Vec::with_capacity(announced.unwrap_or(0).min(SMALL_BYTES));
     let begun = Instant::now();
-    loop {
-        let patience = patience(body.len(), begun.elapsed());
+    let mut body = BytesMut::new();
+    let mut patience = SILENCE;
+    while announced != Some(body.len()) {
         let Some(frame) = tokio::time::timeout(patience, incoming.frame())
             .await
             .map_err(|_| late(patience))?
@@ -72,12 +73,20 @@ async fn whole(intake: &Intake, mut incoming: Incoming) -> Result<Bytes, Reply> 
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        // Most come in one piece, which is not copied.
+        if announced == Some(data.len()) {
+            return Ok(data);
+        }
         if body.len() + data.len() > BODY_MAX_BYTES {
             return Err(too_large());
         }
+        if body.is_empty() {
+            body.reserve(announced.unwrap_or(0).min(SMALL_BYTES));
+        }
         body.extend_from_slice(&data);
+        patience = patience_after(body.len(), begun.elapsed());
     }
-    Ok(body.into())
+    Ok(body.freeze())
 }
 
 fn too_large() -> Reply {
@@ -91,7 +100,7 @@ fn no_room() -> Reply {
 }
 
 /// How long the next piece is waited for, when so much has come in so long.
-fn patience(received: usize, taken: Duration) -> Duration {
+fn patience_after(received: usize, taken: Duration) -> Duration {
     let for_received = Duration::from_secs_f64(received as f64 / BYTES_PER_SECOND_MIN as f64);
     (BEGINNING + for_received)
         .saturating_sub(taken)
@@ -131,7 +140,7 @@ mod tests {
             (10 << 20, 60, SILENCE),
             (10 << 20, 60 + 1280 - 1, seconds(1)),
         ] {
-            let patience = patience(received, seconds(taken));
+            let patience = patience_after(received, seconds(taken));
             let rounded = Duration::from_secs_f64(patience.as_secs_f64().round());
             assert_eq!(rounded, left, "{received} bytes in {taken} s");
         }

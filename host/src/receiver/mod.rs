@@ -75,7 +75,7 @@ async fn receive(host: &Host, request: Request<Incoming>) -> Result<Reply, Reply
     };
     let bytes = intake::read(&host.intake, incoming).await?;
     knock.judge(&parts.headers, &bytes)?;
-    let parsed = parse(&parts.headers, bytes, &live.criteria_keys()).await?;
+    let parsed = parse(&parts.headers, bytes, &live.looked_at).await?;
     let starts = live.project.starts_for_message(&parsed.data);
     let matched: Vec<NewRun> = starts
         .iter()
@@ -168,7 +168,11 @@ fn serving(host: &Host) -> Result<std::sync::Arc<Live>, Reply> {
     })
 }
 
-async fn parse(headers: &HeaderMap, bytes: Bytes, keys: &BTreeSet<&str>) -> Result<Parsed, Reply> {
+async fn parse(
+    headers: &HeaderMap,
+    bytes: Bytes,
+    keys: &BTreeSet<String>,
+) -> Result<Parsed, Reply> {
     body::parse(headers, bytes, keys).await.map_err(|error| {
         let status = match error {
             BodyError::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -92,6 +92,7 @@ pub async fn receive(
     let keys = repetition::seen(arrival)
         .into_iter()
         .chain(ordered)
+        .map(str::to_owned)
         .collect();
     let parsed = parse(&parts.headers, bytes, &keys).await?;
     let key = repetition::known_by(key, arrival, &parsed.data);

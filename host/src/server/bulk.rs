@@ -247,7 +247,7 @@ async fn again(host: &Host, run: RunId, first: Vec<AgainFrom>) -> Decided {
 
 async fn cancel(host: &Host, runs: &[RunId]) -> Vec<Decided> {
     let each = runs.iter().copied().map(|run| async move {
-        match decide::end(host, run).await {
+        match host.store.cancel(run).await {
             Ok(true) => Decided::done(run),
             Ok(false) => Decided::skipped(run, "it has ended meanwhile"),
             Err(error) => Decided::skipped(run, error),

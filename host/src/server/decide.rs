@@ -95,21 +95,13 @@ pub async fn answer(
 }
 
 async fn cancel(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
-    let cancelled = end(host, id).await.map_err(refused)?;
+    let cancelled = host.store.cancel(id).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::OK, &json!({ "cancelled": cancelled }));
     let detail = match cancelled {
         true => "cancelled",
         false => "had ended before",
     };
     Ok((reply, detail.to_owned()))
-}
-
-/// Ends a run; no if it had ended.
-pub(super) async fn end(host: &Host, id: RunId) -> Result<bool, StoreError> {
-    let cancelled = host.store.cancel(id).await?;
-    // Its step may be under way here. On another host that shares the store it goes on to its end, and leaves nothing.
-    let _ = host.cancelled.send(id);
-    Ok(cancelled)
 }
 
 async fn discard(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {

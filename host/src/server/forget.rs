@@ -96,8 +96,7 @@ async fn done(
                     "the deletion could not be written into the audit log",
                 ));
             }
-            let hear = |run| drop(host.cancelled.send(run));
-            let erased = forget::forget(&host.store, &selected, hear).await;
+            let erased = forget::forget(&host.store, &selected).await;
             let erased = erased.map_err(|error| Reply::later(&error.to_string()))?;
             let noted = note(What::Erase, forget::in_words(&erased)).await;
             if !matches!(noted, Ok(Ok(()))) {
@@ -150,7 +149,7 @@ async fn count(host: &Host, selected: &Selected) -> Result<u64, Reply> {
 
 fn wrong(why: &impl std::fmt::Display) -> Reply {
     let said = format!(
-        "a selection is JSON: {{\"where\": {{FIELD: TEXT}}, \"source\", \"workflow\", \"after\", \"before\"}}, each optional, or {{\"all\": true}}; {why}"
+        "a selection is JSON: {{\"where\": {{FIELD: TEXT}}, \"source\", \"workflow\", \"since_ms\", \"until_ms\"}}, each optional, or {{\"all\": true}}; {why}"
     );
     Reply::problem(StatusCode::BAD_REQUEST, &said)
 }

@@ -88,25 +88,25 @@ const METRICS: &[Metric] = &[
         name: "fonio_swept_messages_total",
         kind: "counter",
         help: "Messages that retention has forgotten since the start.",
-        read: |at| read(&at.host.figures.swept[0]),
+        read: |at| read(&at.host.figures.swept.messages),
     },
     Metric {
         name: "fonio_swept_runs_total",
         kind: "counter",
         help: "Runs that retention has forgotten since the start.",
-        read: |at| read(&at.host.figures.swept[1]),
+        read: |at| read(&at.host.figures.swept.runs),
     },
     Metric {
         name: "fonio_swept_dataclips_total",
         kind: "counter",
         help: "States that retention has forgotten since the start.",
-        read: |at| read(&at.host.figures.swept[2]),
+        read: |at| read(&at.host.figures.swept.dataclips),
     },
     Metric {
         name: "fonio_swept_logs_total",
         kind: "counter",
         help: "Logs of steps and attempts that retention has forgotten since the start.",
-        read: |at| read(&at.host.figures.swept[3]),
+        read: |at| read(&at.host.figures.swept.logs),
     },
     Metric {
         name: "fonio_project_problems",
@@ -149,6 +149,12 @@ const METRICS: &[Metric] = &[
         kind: "gauge",
         help: "Steps that run.",
         read: |at| at.counts.steps_running,
+    },
+    Metric {
+        name: "fonio_steps_in_flight",
+        kind: "gauge",
+        help: "Steps that run on this very host.",
+        read: |at| at.host.flights.count() as u64,
     },
     Metric {
         name: "fonio_steps_waiting",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fonio_project::excerpt;
 use fonio_store::{RunDetail, RunId, RunStatus, RunSummary, StepState, StoreError};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -13,8 +14,6 @@ use crate::host::Host;
 
 /// The longest that a request waits for a run to end.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// What a list says of an error; the whole is with the run.
-const SAID_CHARACTERS_MAX: usize = 300;
 
 /// Those that the query asks for, newest first unless it says otherwise.
 pub async fn list(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
@@ -49,9 +48,8 @@ async fn failures(host: &Host, runs: &[RunSummary]) -> Result<BTreeMap<RunId, Va
             .find(|step| step.status == StepState::Failed)?;
         let error: Value = serde_json::from_str(step.error.as_deref()?).ok()?;
         let said = error["message"].as_str().unwrap_or_default();
-        let said: String = said.chars().take(SAID_CHARACTERS_MAX).collect();
         let job = id_of(&run.run.workflow, &step.job);
-        Some((run.run.id, json!({ "job": job, "message": said })))
+        Some((run.run.id, json!({ "job": job, "message": excerpt(said) })))
     };
     Ok(details.iter().filter_map(short).collect())
 }

@@ -246,6 +246,8 @@ fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
 
     async fn is_ready<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
@@ -311,14 +313,22 @@ mod tests {
         assert!(slow.rise() && !idle.rise());
     }
 
+    type Reading = std::pin::Pin<Box<dyn Future<Output = Result<(), oneshot::error::RecvError>>>>;
+
+    /// A request of whose body nothing has come yet.
+    async fn body_on_its_way(seat: &Arc<Seat>) -> (oneshot::Sender<()>, Reading) {
+        let (send, body) = oneshot::channel();
+        let mut reading: Reading = Box::pin(SEAT.scope(Arc::clone(seat), while_it_comes(body)));
+        assert!(!is_ready(&mut reading).await, "nothing has come");
+        (send, reading)
+    }
+
     #[tokio::test]
     async fn a_request_whose_place_was_given_up_while_its_body_came_goes_no_further() {
         let seats = Seats::new(1);
         let seat = taken(&seats).await;
         assert!(seat.rise());
-        let (send, body) = tokio::sync::oneshot::channel();
-        let mut reading = Box::pin(SEAT.scope(Arc::clone(&seat), while_it_comes(body)));
-        assert!(!is_ready(&mut reading).await, "nothing has come");
+        let (send, mut reading) = body_on_its_way(&seat).await;
         assert!(seats.make_room());
         send.send(()).expect("it is waited for");
         assert!(!is_ready(&mut reading).await, "it is not done");
@@ -330,11 +340,9 @@ mod tests {
         let seats = Seats::new(1);
         let seat = taken(&seats).await;
         assert!(seat.rise());
-        let (send, body) = tokio::sync::oneshot::channel();
-        let mut reading = Box::pin(SEAT.scope(Arc::clone(&seat), while_it_comes(body)));
-        assert!(!is_ready(&mut reading).await, "nothing has come");
-        send.send(7).expect("it is waited for");
-        assert_eq!(reading.await, Ok(7));
+        let (send, reading) = body_on_its_way(&seat).await;
+        send.send(()).expect("it is waited for");
+        assert_eq!(reading.await, Ok(()));
         assert!(!seats.make_room(), "it is being answered");
     }
 

@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use crate::ids::MessageId;
 use crate::journal::Happened;
 use crate::model::{Accepted, NewMessage, NewRun};
+use crate::numbers::insert;
 use crate::sql::{SqlError, values};
 
 /// A message to store and the runs it starts.
@@ -48,12 +49,14 @@ impl Change for Accept {
             request,
             key: _,
         } = &self.message;
-        let message: MessageId = writing.db.query_one(
-            "INSERT INTO messages (received_ms, source, content_type, body, raw, request)
-             VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+        let message = MessageId(writing.insert(
+            insert!(
+                messages,
+                "received_ms, source, content_type, body, raw, request",
+                "$1, $2, $3, $4, $5, $6"
+            ),
             values![self.received_ms, source, content_type, body, raw, request],
-            |row| row.get(0),
-        )?;
+        )?);
         if let Some(key) = &self.message.key
             && let Some(first) = key.remember(writing, &self.message, message, self.received_ms)?
         {
@@ -61,7 +64,6 @@ impl Change for Accept {
         }
         bodies::name(writing.db, body)?;
         bodies::name(writing.db, raw.as_deref().unwrap_or_default())?;
-        writing.effects.messages += 1;
         if self.runs.is_empty() {
             writing.effects.unmatched.push(message);
         }

@@ -206,7 +206,6 @@ impl Change for Cancel {
             values![self.run],
         )?;
         let stopped = writing.stop_run(self.run, RunStatus::Cancelled, now_ms())?;
-        writing.effects.runs_cancelled += i64::from(stopped.is_some());
         Ok(stopped.is_some())
     }
 }

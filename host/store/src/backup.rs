@@ -1,8 +1,10 @@
 //! A copy of a data folder of one moment, taken while a host works in it.
 //!
 //! Databases are copied by SQLite from one read transaction, which holds up nobody; then the files of large bodies that
-//! the copy names. One that was forgotten in between is missed: then the copy is taken once more.
+//! the copy names. One that is not there was forgotten in between: then the copy is taken once more. If it is named again and
+//! is not there again, it is lost, and the copy does without it: what is whole must not be without a copy for its sake.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -59,11 +61,11 @@ fn failed(file: &Path) -> impl Fn(io::Error) -> BackupError {
 const FINISHED: &str = "backup.txt";
 
 /// Copies the data folder `data` into the new folder `to`, also while a host works in it: all that was accepted before
-/// this is called is in it.
+/// this is called is in it. Gives the files of bodies that are lost: the store names them, and they are not there.
 ///
 /// # Errors
 /// [`BackupError`]; then there is no folder `to`.
-pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
+pub fn backup(data: &Path, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
     if !["fonio.db", "access.sqlite", "tenants"]
         .iter()
         .any(|it| data.join(it).exists())
@@ -71,6 +73,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
         return Err(BackupError::NoData(data.to_owned()));
     }
     let real = data.canonicalize().map_err(failed(data))?;
+    let mut lost = Vec::new();
     in_new_folder(to, |folder| {
         if folder
             .canonicalize()
@@ -79,14 +82,15 @@ pub fn backup(data: &Path, to: &Path) -> Result<(), BackupError> {
         {
             return Err(BackupError::Within(to.to_owned()));
         }
-        copy_data(data, folder)?;
+        copy_data(data, folder, &mut lost)?;
         let said = format!(
             "A backup by fonio {}. `fonio restore` puts it back.\n",
             env!("CARGO_PKG_VERSION")
         );
         let file = folder.join(FINISHED);
         fs::write(&file, said).map_err(failed(&file))
-    })
+    })?;
+    Ok(lost)
 }
 
 /// Puts a copy into the data folder `data`, which is not there yet or empty.
@@ -170,7 +174,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
 }
 
 /// Everything but what is SQLite's own beside its files.
-fn copy_data(from: &Path, to: &Path) -> Result<(), BackupError> {
+fn copy_data(from: &Path, to: &Path, lost: &mut Vec<PathBuf>) -> Result<(), BackupError> {
     for entry in entries(from)? {
         let name = entry.file_name().unwrap_or_default().to_owned();
         let text = name.to_string_lossy();
@@ -179,7 +183,7 @@ fn copy_data(from: &Path, to: &Path) -> Result<(), BackupError> {
             // Those of bodies come with the store that names them; a tenant may have any name.
             if text != "bodies" || from.ends_with("tenants") {
                 make_folder(&target)?;
-                copy_data(&entry, &target)?;
+                copy_data(&entry, &target, lost)?;
             }
             continue;
         }
@@ -190,7 +194,7 @@ fn copy_data(from: &Path, to: &Path) -> Result<(), BackupError> {
             continue;
         }
         if text == "fonio.db" {
-            copy_store(from, to)?;
+            lost.extend(copy_store(from, to)?);
         } else if text.ends_with(".sqlite") {
             copy_database(&entry, &target)?;
         } else if entry.is_file() {
@@ -200,20 +204,25 @@ fn copy_data(from: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-fn copy_store(from: &Path, to: &Path) -> Result<(), BackupError> {
+/// Copies a store, and gives the files that it names and that are lost.
+fn copy_store(from: &Path, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let copy = to.join("fonio.db");
+    let mut missed_before = BTreeSet::new();
     for _ in 0..TRIES {
         copy_database(&from.join("fonio.db"), &copy)?;
-        if copy_bodies(from, to, &copy)? {
-            return Ok(());
+        let missed = copy_bodies(from, to, &copy)?;
+        if missed.is_subset(&missed_before) {
+            return Ok(missed.into_iter().collect());
         }
+        missed_before = missed;
         fs::remove_file(&copy).map_err(failed(&copy))?;
     }
     Err(BackupError::TooFast(from.join("fonio.db")))
 }
 
-/// Whether all are there.
-fn copy_bodies(from: &Path, to: &Path, copy: &Path) -> Result<bool, BackupError> {
+/// Those that are not there.
+fn copy_bodies(from: &Path, to: &Path, copy: &Path) -> Result<BTreeSet<PathBuf>, BackupError> {
+    let mut missed = BTreeSet::new();
     for body in bodies::named_in(copy).map_err(|error| of_sqlite(copy, &error))? {
         let (source, target) = (from.join(&body), to.join(&body));
         if target.exists() {
@@ -221,11 +230,11 @@ fn copy_bodies(from: &Path, to: &Path, copy: &Path) -> Result<bool, BackupError>
         }
         make_folder(target.parent().unwrap_or(to))?;
         match copy_file(&source, &target) {
-            Err(_) if !source.exists() => return Ok(false),
+            Err(_) if !source.exists() => drop(missed.insert(source)),
             copied => copied?,
         }
     }
-    Ok(true)
+    Ok(missed)
 }
 
 fn of_sqlite(file: &Path, error: &rusqlite::Error) -> BackupError {

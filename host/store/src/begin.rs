@@ -5,6 +5,7 @@ use crate::ids::{MessageId, RunId};
 use crate::journal::Happened;
 use crate::lanes::Lanes;
 use crate::model::{NewRun, RunStatus};
+use crate::numbers::insert;
 use crate::queued::QueuedInput;
 use crate::sql::{SqlError, values};
 use crate::turn::RunRule;
@@ -53,11 +54,13 @@ impl Writing<'_> {
         let beginning = Beginning::of(self, new, created_ms);
         let Beginning { rule, lanes, .. } = &beginning;
         let lined = beginning.due_ms.is_none() && !lanes.is_empty();
-        let run: RunId = self.db.query_one(
-            "INSERT INTO runs
-                 (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms,
-                  priority, due_ms, deadline_ms, lane, key_lane, lined)
-             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+        let run = RunId(self.insert(
+            insert!(
+                runs,
+                "message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms,
+                 priority, due_ms, deadline_ms, lane, key_lane, lined",
+                "$1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12, $13"
+            ),
             values![
                 message,
                 &new.workflow,
@@ -73,9 +76,7 @@ impl Writing<'_> {
                 lanes.key_name(),
                 lined
             ],
-            |row| row.get(0),
-        )?;
-        self.effects.runs += 1;
+        )?);
         self.tell_begun(run, new, message);
         if let Some(deadline_ms) = beginning.deadline_ms {
             self.set_deadline(run, deadline_ms, created_ms)?;
@@ -102,10 +103,12 @@ impl Writing<'_> {
         message: Option<MessageId>,
         created_ms: i64,
     ) -> Result<RunId, SqlError> {
-        let run: RunId = self.db.query_one(
-            "INSERT INTO runs
-                 (message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms)
-             VALUES ($1, $2, $3, '', $4, 0, 0, $5, $5) RETURNING id",
+        let run = RunId(self.insert(
+            insert!(
+                runs,
+                "message, workflow, trigger, job, status, open_steps, leaf_failed, created_ms, finished_ms",
+                "$1, $2, $3, '', $4, 0, 0, $5, $5"
+            ),
             values![
                 message,
                 &new.workflow,
@@ -113,11 +116,8 @@ impl Writing<'_> {
                 RunStatus::Succeeded,
                 created_ms
             ],
-            |row| row.get(0),
-        )?;
-        self.effects.runs += 1;
+        )?);
         self.tell_begun(run, new, message);
-        self.effects.runs_succeeded += 1;
         self.effects.finished.push(run);
         self.effects.journal.tell(Happened::RunEnded {
             run,

@@ -6,9 +6,10 @@ use crate::erase;
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::journal::Journal;
+use crate::numbers::{Numbers, insert};
 use crate::queue::Queue;
 use crate::queued::QueuedInput;
-use crate::sql::{Db, Row, SqlError, values};
+use crate::sql::{Db, SqlError, values};
 use crate::turn::{Priority, RunRules};
 
 /// One thing to write, whole or not at all. It may be applied more than once, each time after a roll-back.
@@ -42,16 +43,6 @@ impl From<SqlError> for Failure {
     }
 }
 
-/// What is counted for good, whatever is deleted later. Part of the file format: a number never changes its meaning.
-#[derive(Clone, Copy)]
-pub(crate) enum Counted {
-    Messages = 0,
-    Runs = 1,
-    Succeeded = 2,
-    Failed = 3,
-    Cancelled = 4,
-}
-
 /// What a transaction will have done to the queue and the runs, to be published when it is committed.
 #[derive(Default)]
 pub(crate) struct Effects {
@@ -64,11 +55,6 @@ pub(crate) struct Effects {
     /// A step waits for a time now, or a run has a deadline.
     pub(crate) put_off: bool,
     pub(crate) finished: Vec<RunId>,
-    pub(crate) messages: i64,
-    pub(crate) runs: i64,
-    pub(crate) runs_succeeded: i64,
-    pub(crate) runs_failed: i64,
-    pub(crate) runs_cancelled: i64,
     /// Steps that are no longer in the queue though nobody has settled them.
     pub(crate) taken_out: Vec<(Priority, StepId)>,
     /// Messages that started no run.
@@ -93,14 +79,6 @@ pub(crate) struct Writing<'a> {
     pub(crate) rules: Option<&'a RunRules>,
     /// No other host touches lanes until this transaction ends.
     pub(crate) lanes_locked: bool,
-}
-
-/// Where the numbers of steps come from.
-pub(crate) enum Numbers {
-    /// The next one. A file has one host, and SQLite would give the number of a settled step a second time.
-    Counted(StepId),
-    /// A sequence of the database, which all hosts draw from.
-    Drawn,
 }
 
 /// What is stored, and what may be.
@@ -220,57 +198,39 @@ impl Writing<'_> {
     ) -> Result<StepId, SqlError> {
         let (message, dataclip) = input.columns();
         let (step, priority) = match self.numbers {
-            Numbers::Counted(next) => {
-                let step = *next;
-                next.0 += 1;
-                self.db.query_one(
+            Numbers::Counted(_) => {
+                let step = self.number_step()?;
+                let priority = self.db.query_one(
+                    "SELECT priority FROM runs WHERE id = $1",
+                    values![run],
+                    |row| row.get(0),
+                )?;
+                self.db.execute(
                     "INSERT INTO queue (step, run, job, message, dataclip, attempts, priority)
-                     VALUES ($1, $2, $3, $4, $5, 0, (SELECT priority FROM runs WHERE id = $2)) RETURNING step, priority",
-                    values![step, run, job, message, dataclip],
-                    with_priority,
-                )?
+                     VALUES ($1, $2, $3, $4, $5, 0, $6)",
+                    values![step, run, job, message, dataclip, priority],
+                )?;
+                (step, priority)
             }
             Numbers::Drawn => self.db.query_one(
                 "INSERT INTO queue (step, run, job, message, dataclip, attempts, priority)
                  VALUES (nextval('step_numbers'), $1, $2, $3, $4, 0, (SELECT priority FROM runs WHERE id = $1))
                  RETURNING step, priority",
                 values![run, job, message, dataclip],
-                with_priority,
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?,
         };
         self.effects.queued.push((priority, step));
         Ok(step)
     }
 
-    /// A number for a step that does not go into the queue yet.
-    pub(crate) fn number_step(&mut self) -> Result<StepId, SqlError> {
-        match self.numbers {
-            Numbers::Counted(next) => {
-                let step = *next;
-                next.0 += 1;
-                Ok(step)
-            }
-            Numbers::Drawn => {
-                let step = self
-                    .db
-                    .number("SELECT nextval('step_numbers')", values![])?;
-                Ok(StepId(step))
-            }
-        }
-    }
-
     /// Stores a state.
     pub(crate) fn add_dataclip(&mut self, run: RunId, body: &[u8]) -> Result<DataclipId, SqlError> {
         bodies::name(self.db, body)?;
-        self.db.query_one(
-            "INSERT INTO dataclips (run, body) VALUES ($1, $2) RETURNING id",
+        self.insert(
+            insert!(dataclips, "run, body", "$1, $2"),
             values![run, body],
-            |row| row.get(0),
         )
+        .map(DataclipId)
     }
-}
-
-/// A step and its priority.
-fn with_priority(row: &Row<'_>) -> Result<(StepId, Priority), SqlError> {
-    Ok((row.get(0)?, row.get(1)?))
 }

@@ -14,6 +14,7 @@ use crate::bodies;
 use crate::error::StoreError;
 use crate::link::Link;
 use crate::lock::DirectoryLock;
+use crate::numbers::{Given, Tally};
 use crate::resume::resume;
 use crate::schema;
 use crate::server::Server;
@@ -56,15 +57,15 @@ pub fn copy_to_server(
     }
     let _lock = DirectoryLock::take(dir)?;
     let mut from = schema::sqlite::open_writer(&file)?;
-    let steps = from.db().map(resume)?;
-    let steps = steps.map_err(|error| StoreError::of(&file, "be read", &error))?;
+    let found = from.db().map(resume)?;
+    let found = found.map_err(|error| StoreError::of(&file, "be read", &error))?;
     let server = Arc::new(Server::new(url, project)?);
     let mut to = Link::to_server(&server)?;
     schema::postgres::prepare(&mut to, &server)?;
     let (Db::Sqlite(conn), Db::Postgres(session)) = (from.db()?, to.db()?) else {
         return Err(StoreError::Closed);
     };
-    let written = write(conn, session, steps.next_step.0, copied);
+    let written = write(conn, session, &found.given, copied);
     match written {
         Ok(true) => Ok(()),
         Ok(false) => Err(StoreError::NotEmpty {
@@ -84,7 +85,7 @@ pub fn copy_to_server(
 fn write(
     from: &Connection,
     to: &mut Session,
-    next_step: i64,
+    given: &Given,
     mut copied: impl FnMut(&Copied),
 ) -> Result<bool, SqlError> {
     to.batch("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; BEGIN")?;
@@ -111,18 +112,31 @@ fn write(
             rows,
         });
     }
-    for table in tables.iter().filter(|table| table.counts) {
-        let last = table.last_number(from)?;
-        to.batch(&format!(
-            "SELECT setval(pg_get_serial_sequence('{}', 'id'), {}, true)",
-            table.name,
-            last.max(1)
-        ))?;
+    for table in &tables {
+        if let Some(column) = &table.numbered {
+            let next = table.last_number(from, column, given)? + 1;
+            let name = &table.name;
+            to.batch(&format!(
+                "SELECT setval(pg_get_serial_sequence('{name}', '{column}'), {next}, false)"
+            ))?;
+        }
     }
+    let next_step = given.steps + 1;
     to.batch(&format!(
         "SELECT setval('step_numbers', {next_step}, false)"
     ))?;
-    to.batch("UPDATE journal_end SET last = (SELECT coalesce(max(last), 0) FROM journal)")?;
+    let Given { entries, tally, .. } = given;
+    let Tally {
+        messages,
+        runs,
+        succeeded,
+        failed,
+        cancelled,
+    } = tally;
+    to.batch(&format!(
+        "UPDATE journal_end SET last = {entries}, messages = {messages}, runs = {runs}, succeeded = {succeeded},
+             failed = {failed}, cancelled = {cancelled}"
+    ))?;
     to.batch("COMMIT")?;
     Ok(true)
 }
@@ -131,8 +145,8 @@ fn write(
 struct Table {
     name: String,
     columns: Vec<String>,
-    /// Its numbers are drawn by the server.
-    counts: bool,
+    /// The column of which the server draws the numbers.
+    numbered: Option<String>,
 }
 
 fn tables(from: &Connection, to: &mut Session) -> Result<Vec<Table>, SqlError> {
@@ -152,7 +166,7 @@ fn tables(from: &Connection, to: &mut Session) -> Result<Vec<Table>, SqlError> {
         );
         let theirs = to.texts(&format!("SELECT CAST(column_name AS TEXT) {of_table}"))?;
         let drawn = to.texts(&format!(
-            "SELECT CAST(column_name AS TEXT) {of_table} AND column_name = 'id' AND is_identity = 'YES'"
+            "SELECT CAST(column_name AS TEXT) {of_table} AND is_identity = 'YES'"
         ))?;
         let mut columns = from.prepare(&format!("SELECT name FROM pragma_table_info('{name}')"))?;
         let columns = columns.query_map([], |row| row.get::<_, String>(0))?;
@@ -165,7 +179,7 @@ fn tables(from: &Connection, to: &mut Session) -> Result<Vec<Table>, SqlError> {
             tables.push(Table {
                 name,
                 columns,
-                counts: !drawn.is_empty(),
+                numbered: drawn.into_iter().next(),
             });
         }
     }
@@ -197,19 +211,19 @@ impl Table {
         Ok(copied)
     }
 
-    /// The highest number that was ever given.
-    fn last_number(&self, from: &Connection) -> Result<i64, SqlError> {
-        let highest: i64 = from.query_row(
-            &format!("SELECT coalesce(max(id), 0) FROM \"{}\"", self.name),
-            [],
-            |row| row.get(0),
-        )?;
-        let given: i64 = from.query_row(
-            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1",
-            [&self.name],
-            |row| row.get(0),
-        )?;
-        Ok(highest.max(given))
+    /// The highest number that was ever given, where that is known; otherwise the highest there is.
+    fn last_number(&self, from: &Connection, column: &str, given: &Given) -> Result<i64, SqlError> {
+        let last = match self.name.as_str() {
+            "messages" => given.messages,
+            "runs" => given.runs,
+            "dataclips" => given.dataclips,
+            name => from.query_row(
+                &format!("SELECT coalesce(max(\"{column}\"), 0) FROM \"{name}\""),
+                [],
+                |row| row.get(0),
+            )?,
+        };
+        Ok(last)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::RunId;
 use crate::model::{RunDetail, StepDetail};
-use crate::read::{self, summaries, summary};
+use crate::read;
 use crate::sql::{Db, SqlError, values};
 use crate::store::Store;
 
@@ -65,12 +65,9 @@ impl Store {
 }
 
 fn ends(db: &mut Db, id: RunId) -> Result<Option<RunDetail>, SqlError> {
-    let run = db.query_opt(
-        concat!(summaries!("r"), " FROM runs r WHERE id = $1"),
-        values![id],
-        summary,
-    )?;
-    let Some(run) = run else { return Ok(None) };
+    let Some(run) = read::summary_of(db, id)? else {
+        return Ok(None);
+    };
     let steps: Vec<StepDetail> = db.query(
         "SELECT id, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms FROM steps
          WHERE run = $1 AND (status = 3 OR id = (SELECT min(id) FROM steps WHERE run = $1)

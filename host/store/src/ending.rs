@@ -32,6 +32,37 @@ impl Store {
         let log = read::encode_log(&failure.log);
         self.change(Fail { run, failure, log }).await
     }
+
+    /// Resolves when the run of a step that is claimed here is over, also if another host has ended it. It listens from this
+    /// call on, and for ever if the store is closed or the run was over before.
+    pub fn end_of(&self, run: RunId, step: StepId) -> impl Future<Output = ()> + Send + 'static {
+        let mut finished = self.waiters().register(run);
+        let store = self.clone();
+        async move {
+            while finished.wait().await.is_ok() {
+                finished = store.waiters().register(run);
+                if store.is_over(run).await {
+                    store.queue().let_go(step);
+                    return;
+                }
+            }
+            std::future::pending().await
+        }
+    }
+
+    /// What cannot be read is taken for open: its step goes on, and leaves nothing if it is not.
+    async fn is_over(&self, run: RunId) -> bool {
+        let status = self.pages().read(move |db| {
+            db.query_opt(
+                "SELECT status FROM runs WHERE id = $1",
+                values![run],
+                |row| row.get::<RunStatus>(0),
+            )
+        });
+        status
+            .await
+            .is_ok_and(|status| status.is_none_or(RunStatus::has_ended))
+    }
 }
 
 /// What ties a run to others.
@@ -192,7 +223,6 @@ impl Change for Fail {
                 .execute("DELETE FROM deadlines WHERE run = $1", values![self.run])?;
             return Ok(false);
         };
-        writing.effects.runs_failed += 1;
         dead::add(writing, self.run)?;
         writing.db.execute(
             "INSERT INTO steps (id, run, job, status, attempt, exit_code, error, input, started_ms, finished_ms)

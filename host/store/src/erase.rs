@@ -210,7 +210,6 @@ pub(crate) fn contents(writing: &mut Writing<'_>, runs: &Ids) -> Result<Erased, 
 /// Runs that have ended, whole.
 pub(crate) fn runs(writing: &mut Writing<'_>, runs: &Ids) -> Result<Erased, SqlError> {
     let mut erased = traces(writing, runs)?;
-    remember_numbers(writing.db)?;
     writing.db.execute(
         concat!("DELETE FROM steps WHERE run IN ", listed!()),
         values![&runs.0],
@@ -284,17 +283,4 @@ fn unname(writing: &mut Writing<'_>, references: &'static str, ids: &Ids) -> Res
         Ok([row.get::<Option<Vec<u8>>>(0)?, row.get(1)?])
     })?;
     bodies::unname(writing, named.into_iter().flatten().flatten().collect())
-}
-
-/// A file counts on from the highest step that it finds; one that goes must not be counted a second time.
-fn remember_numbers(db: &mut Db) -> Result<(), SqlError> {
-    if let Db::Postgres(_) = db {
-        return Ok(());
-    }
-    db.execute(
-        "INSERT INTO numbers (what, last) SELECT 'steps', coalesce(max(id), 0) FROM steps WHERE true
-         ON CONFLICT (what) DO UPDATE SET last = max(last, excluded.last)",
-        values![],
-    )?;
-    Ok(())
 }

@@ -33,12 +33,6 @@ pub(crate) fn join(db: &mut Db, name: &str, lease: Duration) -> Result<i64, SqlE
         |row| row.get(0),
     )?;
     db.execute(
-        "WITH gone AS (DELETE FROM counted WHERE host <> 0 AND host NOT IN (SELECT id FROM hosts) RETURNING what, times)
-         INSERT INTO counted (what, host, times) SELECT what, 0, sum(times) FROM gone GROUP BY what
-         ON CONFLICT (what, host) DO UPDATE SET times = counted.times + excluded.times",
-        values![],
-    )?;
-    db.execute(
         "DELETE FROM outputs o USING outputs later
          WHERE o.job = later.job AND o.step < later.step AND o.host NOT IN (SELECT id FROM hosts)",
         values![],

@@ -14,6 +14,7 @@ use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::{MessageId, RunId, StepId};
 use crate::model::{RunStatus, StepState, now_ms};
+use crate::numbers::{Numbers, Tally};
 use crate::sql::{Db, SqlError, values};
 use crate::store::Store;
 
@@ -165,36 +166,59 @@ pub struct JournalPage {
 
 /// What the open transaction will tell.
 #[derive(Default)]
-pub(crate) struct Journal(Vec<JournalEntry>);
+pub(crate) struct Journal {
+    entries: Vec<JournalEntry>,
+    tally: Tally,
+}
 
 impl Journal {
     pub(crate) fn tell(&mut self, what: Happened) {
+        self.tally.count(&what);
         let at_ms = now_ms();
-        self.0.push(JournalEntry { at_ms, what });
+        self.entries.push(JournalEntry { at_ms, what });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The last thing that a transaction writes: from here to its commit other hosts wait for it.
-    pub(crate) fn write(&self, db: &mut Db) -> Result<(), SqlError> {
+    pub(crate) fn write(&self, db: &mut Db, numbers: &mut Numbers) -> Result<(), SqlError> {
         if self.is_empty() {
             return Ok(());
         }
-        let count = self.0.len() as i64;
-        let entries = serde_json::to_vec(&self.0).map_err(|error| unreadable(&error))?;
-        let statement = match db {
-            Db::Sqlite(_) => {
-                "INSERT INTO journal (first, last, entries)
-                 SELECT coalesce(max(last), 0) + 1, coalesce(max(last), 0) + $1, $2 FROM journal RETURNING last"
+        let count = self.entries.len() as i64;
+        let entries = serde_json::to_vec(&self.entries).map_err(|error| unreadable(&error))?;
+        let last = match numbers {
+            Numbers::Counted(given) => {
+                let first = given.entries + 1;
+                given.entries += count;
+                given.tally += self.tally;
+                let so_far = serde_json::to_string(given).map_err(|error| unreadable(&error))?;
+                db.execute(
+                    "INSERT INTO journal (first, last, entries, given) VALUES ($1, $2, $3, $4)",
+                    values![first, given.entries, &entries, &so_far],
+                )?;
+                given.entries
             }
-            Db::Postgres(_) => {
-                "WITH numbered AS (UPDATE journal_end SET last = last + $1 RETURNING last)
-                 INSERT INTO journal (first, last, entries) SELECT last - $1 + 1, last, $2 FROM numbered RETURNING last"
+            Numbers::Drawn => {
+                let Tally {
+                    messages,
+                    runs,
+                    succeeded,
+                    failed,
+                    cancelled,
+                } = self.tally;
+                db.number(
+                    "WITH numbered AS (
+                         UPDATE journal_end SET last = last + $1, messages = messages + $3, runs = runs + $4,
+                             succeeded = succeeded + $5, failed = failed + $6, cancelled = cancelled + $7
+                         RETURNING last)
+                     INSERT INTO journal (first, last, entries) SELECT last - $1 + 1, last, $2 FROM numbered RETURNING last",
+                    values![count, &entries, messages, runs, succeeded, failed, cancelled],
+                )?
             }
         };
-        let last = db.number(statement, values![count, &entries])?;
         if last / TRIM_EVERY != (last - count) / TRIM_EVERY {
             db.execute(
                 "DELETE FROM journal WHERE last <= $1",

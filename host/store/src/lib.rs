@@ -51,6 +51,7 @@ mod later;
 mod link;
 mod lock;
 mod model;
+mod numbers;
 mod pages;
 mod parked;
 mod publish;
@@ -90,9 +91,9 @@ pub use lock::{DirectoryLock, make_folder};
 pub use model::{
     Accepted, AttemptDetail, ClaimedStep, Counts, FINAL_STATE_MAX_BYTES, FirstStep, KEY_KEPT_MS,
     LogLevel, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage, NewRun, Next,
-    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
-    RunSummary, STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome,
-    StepState, StepStatus, StoredMessage, leaf_names,
+    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunOutcome, RunStatus, RunSummary,
+    STEPS_PER_RUN_MAX, Settled, Settlement, StepDetail, StepInput, StepOutcome, StepState,
+    StepStatus, StoredMessage, leaf_names,
 };
 pub use parked::{PARKED_MAX, Parked, ParkedAttempt, Parking};
 pub use publish::NewEvent;

@@ -315,16 +315,7 @@ pub enum StepState {
     Failed,
 }
 
-/// Which runs to list, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RunFilter {
-    /// At most so many; more than [`RUNS_MAX`] is taken as that.
-    pub limit: usize,
-    /// Only runs older than this one.
-    pub before: Option<RunId>,
-}
-
-/// The most runs in one answer of [`Store::runs`](crate::Store::runs).
+/// The most runs in one answer of [`Store::search`](crate::Store::search).
 pub const RUNS_MAX: usize = 1_000;
 
 /// A run in a list.

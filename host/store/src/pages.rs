@@ -1,11 +1,12 @@
 //! What the host, the API and the console ask the store, on the connection for reading.
 
+use std::time::Duration;
+
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId};
-use crate::model::{
-    Counts, MessageFilter, MessageSummary, RunDetail, RunFilter, RunSummary, StoredMessage,
-};
+use crate::model::{Counts, MessageFilter, MessageSummary, RunDetail, StoredMessage};
 use crate::read;
+use crate::sql::values;
 use crate::store::Store;
 
 impl Store {
@@ -53,12 +54,10 @@ impl Store {
             .await
     }
 
-    /// Runs, newest first.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub async fn runs(&self, filter: RunFilter) -> Result<Vec<RunSummary>, StoreError> {
-        self.pages().read(move |db| read::runs(db, filter)).await
+    /// Whether the database says anything within `patience`, be it an error.
+    pub async fn answers_within(&self, patience: Duration) -> bool {
+        let asked = self.pages().read(|db| db.number("SELECT 1", values![]));
+        tokio::time::timeout(patience, asked).await.is_ok()
     }
 
     /// Messages with the runs they started, newest first.

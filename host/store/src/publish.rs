@@ -6,6 +6,7 @@ use crate::change::Writing;
 use crate::ids::{MessageId, RunId, StepId};
 use crate::journal::Happened;
 use crate::model::NewRun;
+use crate::numbers::insert;
 use crate::sql::{SqlError, values};
 
 /// An event, and what it starts.
@@ -72,14 +73,15 @@ impl Writing<'_> {
         by: &Publisher<'_>,
     ) -> Result<MessageId, SqlError> {
         let source = format!("event {}", event.name);
-        let message: MessageId = self.db.query_one(
-            "INSERT INTO messages (received_ms, source, content_type, body, event, came_of)
-             VALUES ($1, $2, 'application/json', $3, $4, (SELECT message FROM runs WHERE id = $5)) RETURNING id",
+        let message = MessageId(self.insert(
+            insert!(
+                messages,
+                "received_ms, source, content_type, body, event, came_of",
+                "$1, $2, 'application/json', $3, $4, (SELECT message FROM runs WHERE id = $5)"
+            ),
             values![by.at_ms, &source, &event.payload, &event.about, by.run],
-            |row| row.get(0),
-        )?;
+        )?);
         bodies::name(self.db, &event.payload)?;
-        self.effects.messages += 1;
         let chain = event.chain.join(" ");
         for new in &event.runs {
             let run = self.begin_run(new, Some(message), by.at_ms)?;

@@ -132,6 +132,13 @@ impl Queue {
         self.doubt();
     }
 
+    /// A claimed step whose run was ended: what is left of it here goes. On a file nothing is.
+    pub(crate) fn let_go(&self, step: StepId) {
+        if self.host() != 0 && self.has_claimed(step) {
+            self.forget(&[step]);
+        }
+    }
+
     /// Steps waiting to be claimed or for the end of other runs; where hosts share a table, as it was counted last.
     pub(crate) fn queued(&self) -> u64 {
         let state = self.state();

@@ -1,15 +1,15 @@
 //! What the API and the console ask for, each bounded.
 
 use crate::bodies;
-use crate::change::Counted;
 use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::lanes::Lane;
 use crate::model::{
     AttemptDetail, Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage,
-    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RUNS_MAX, RunDetail, RunFilter, RunOutcome, RunStatus,
-    RunSummary, StepDetail, StepOutcome, StepState, StepStatus, StoredMessage,
+    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RunDetail, RunOutcome, RunStatus, RunSummary, StepDetail,
+    StepOutcome, StepState, StepStatus, StoredMessage,
 };
+use crate::numbers::Tally;
 use crate::queue::Queue;
 use crate::queued::{QueuedStep, queue_columns};
 use crate::sql::{Db, Row, SqlError, values};
@@ -227,14 +227,10 @@ macro_rules! summaries {
 }
 pub(crate) use summaries;
 
-pub(crate) fn runs(db: &mut Db, filter: RunFilter) -> Result<Vec<RunSummary>, SqlError> {
-    let before = filter.before.unwrap_or(RunId(i64::MAX));
-    db.query(
-        concat!(
-            summaries!("r"),
-            " FROM runs r WHERE id < $1 ORDER BY id DESC LIMIT $2"
-        ),
-        values![before, filter.limit.min(RUNS_MAX) as i64],
+pub(crate) fn summary_of(db: &mut Db, id: RunId) -> Result<Option<RunSummary>, SqlError> {
+    db.query_opt(
+        concat!(summaries!("r"), " FROM runs r WHERE id = $1"),
+        values![id],
         summary,
     )
 }
@@ -242,12 +238,9 @@ pub(crate) fn runs(db: &mut Db, filter: RunFilter) -> Result<Vec<RunSummary>, Sq
 pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDetail>, SqlError> {
     // One snapshot: otherwise a step settled between the reads would show twice or not at all.
     db.at_one_moment(|db| {
-        let run = db.query_opt(
-            concat!(summaries!("r"), " FROM runs r WHERE id = $1"),
-            values![id],
-            summary,
-        )?;
-        let Some(run) = run else { return Ok(None) };
+        let Some(run) = summary_of(db, id)? else {
+            return Ok(None);
+        };
         let (mut steps, mut truncated) = settled_steps(db, id)?;
         if matches!(run.status, RunStatus::Queued | RunStatus::Running) {
             steps.extend(open_steps(db, queue, id)?);
@@ -300,16 +293,7 @@ pub(crate) fn outcome(db: &mut Db, id: RunId) -> Result<Outcome, SqlError> {
 }
 
 pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
-    let mut counted = |what: Counted| {
-        db.number(
-            "SELECT CAST(coalesce(sum(times), 0) AS BIGINT) FROM counted WHERE what = $1",
-            values![what as i64],
-        )
-        .map(i64::unsigned_abs)
-    };
-    let (messages, runs) = (counted(Counted::Messages)?, counted(Counted::Runs)?);
-    let (runs_succeeded, runs_failed) = (counted(Counted::Succeeded)?, counted(Counted::Failed)?);
-    let runs_cancelled = counted(Counted::Cancelled)?;
+    let tally = Tally::of(db)?;
     let (steps_queued, steps_running, steps_held) = match db {
         Db::Sqlite(_) => (queue.queued(), queue.running(), queue.held()),
         Db::Postgres(_) => db.query_one(
@@ -320,13 +304,14 @@ pub(crate) fn counts(db: &mut Db, queue: &Queue) -> Result<Counts, SqlError> {
         )?,
     };
     let steps_waiting = db.query_one("SELECT count(*) FROM later", values![], |row| row.get(0))?;
+    let ended = tally.succeeded + tally.failed + tally.cancelled;
     Ok(Counts {
-        messages,
-        runs,
-        runs_open: runs.saturating_sub(runs_succeeded + runs_failed + runs_cancelled),
-        runs_succeeded,
-        runs_failed,
-        runs_cancelled,
+        messages: tally.messages.unsigned_abs(),
+        runs: tally.runs.unsigned_abs(),
+        runs_open: (tally.runs - ended).max(0).unsigned_abs(),
+        runs_succeeded: tally.succeeded.unsigned_abs(),
+        runs_failed: tally.failed.unsigned_abs(),
+        runs_cancelled: tally.cancelled.unsigned_abs(),
         steps_queued,
         steps_held,
         steps_running,

@@ -1,6 +1,6 @@
 //! A store in a file goes on where the last host left it.
 
-use crate::ids::StepId;
+use crate::numbers::{self, Given};
 use crate::sql::{Db, SqlError, values};
 use crate::turn::Priority;
 
@@ -12,8 +12,8 @@ pub(crate) struct Found {
     pub(crate) queued: [u64; 3],
     /// First steps of runs that wait for the end of others.
     pub(crate) held: u64,
-    /// The first number that no step has had.
-    pub(crate) next_step: StepId,
+    /// The numbers it has given.
+    pub(crate) given: Given,
 }
 
 /// Puts back what a lost host had claimed, and takes stock.
@@ -31,17 +31,10 @@ pub(crate) fn resume(db: &mut Db) -> Result<Found, SqlError> {
         queued[priority as usize] = steps;
     }
     let held = db.number("SELECT count(*) FROM held", values![])?;
-    let last_step = db.number(
-        "SELECT max((SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(step), 0) FROM later),
-                    (SELECT coalesce(max(step), 0) FROM held),
-                    (SELECT coalesce(max(id), 0) FROM steps),
-                    (SELECT coalesce(max(last), 0) FROM numbers WHERE what = 'steps'))",
-        values![],
-    )?;
     Ok(Found {
         recovered,
         queued,
         held: held.unsigned_abs(),
-        next_step: StepId(last_step + 1),
+        given: numbers::given(db)?,
     })
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::accept::Accept;
 use crate::bodies::Bodies;
-use crate::change::{Change, NO_LIMIT, Numbers, Room};
+use crate::change::{Change, NO_LIMIT, Room};
 use crate::claim::Claim;
 use crate::disk::{Disk, Shortage};
 use crate::ended::Keeping;
@@ -24,6 +24,7 @@ use crate::lock::DirectoryLock;
 use crate::model::{
     Accepted, ClaimedStep, NewMessage, NewRun, RunOutcome, Settled, Settlement, now_ms,
 };
+use crate::numbers::Numbers;
 use crate::pulse::Pulse;
 use crate::queue::Queue;
 use crate::read::{self, Outcome};
@@ -144,7 +145,7 @@ impl Store {
         let reader = || schema::sqlite::open_reader(file).map(Reader::new);
         let parts = Parts {
             queue: Arc::new(Queue::of_file(found.queued, found.held)),
-            numbers: Numbers::Counted(found.next_step),
+            numbers: Numbers::Counted(found.given),
             channel: None,
             recovered: found.recovered,
             claims: reader()?,
@@ -506,7 +507,7 @@ impl Store {
         &self.inner.pages
     }
 
-    pub(crate) fn waiters(&self) -> &Waiters {
+    pub(crate) fn waiters(&self) -> &Arc<Waiters> {
         &self.inner.waiters
     }
 

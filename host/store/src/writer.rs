@@ -18,7 +18,7 @@ use rusqlite::ffi;
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use crate::bodies::Bodies;
-use crate::change::{Change, Counted, Effects, Failure, Numbers, Room, Writing};
+use crate::change::{Change, Effects, Failure, Room, Writing};
 use crate::disk::Disk;
 use crate::ended::{self, Keeping};
 use crate::error::StoreError;
@@ -28,6 +28,7 @@ use crate::lanes::SharedRules;
 use crate::link::Link;
 use crate::lock::DirectoryLock;
 use crate::model::{RunStatus, now_ms};
+use crate::numbers::Numbers;
 use crate::queue::Queue;
 use crate::sql::{Db, SqlError, values};
 use crate::turn::{RunRule, RunRules};
@@ -331,6 +332,7 @@ impl Writer {
             failed_sync: false,
         })?;
         let host = self.queue.host();
+        let given_before = self.numbers;
         let applied = db.begin().and_then(|()| {
             let room = Room::of(db, self.stored_max.load(Ordering::Relaxed))?;
             let adds: usize = group.iter().map(|change| change.weight()).sum();
@@ -359,19 +361,19 @@ impl Writer {
             if marks_due {
                 mark_begun(db, &self.began.steps)?;
             }
-            count(db, host, effects)?;
             ended::note(db, &self.keeping, effects)?;
-            effects.journal.write(db)?;
+            effects.journal.write(db, &mut self.numbers)?;
             hosts::tell(db, self.channel.as_deref(), effects)
         });
-        if let Err(error) = applied {
+        let written = match applied {
+            Err(error) => Err(not_written(error, true)),
+            Ok(()) => db.commit().map_err(|error| not_written(error, false)),
+        };
+        if written.is_err() {
             db.roll_back();
-            return Err(not_written(error, true));
+            self.numbers = given_before;
         }
-        db.commit().map_err(|error| {
-            db.roll_back();
-            not_written(error, false)
-        })
+        written
     }
 
     /// Steps that were claimed wait again. A host whose claims cannot be given back now loses them with its lease.
@@ -417,25 +419,6 @@ fn mark_begun(db: &mut Db, steps: &HashSet<StepId>) -> Result<(), SqlError> {
             db.execute(
                 "UPDATE runs SET status = $2 WHERE id = $1 AND status = $3",
                 values![run, RunStatus::Running, RunStatus::Queued],
-            )?;
-        }
-    }
-    Ok(())
-}
-
-fn count(db: &mut Db, host: i64, effects: &Effects) -> Result<(), SqlError> {
-    for (what, times) in [
-        (Counted::Messages, effects.messages),
-        (Counted::Runs, effects.runs),
-        (Counted::Succeeded, effects.runs_succeeded),
-        (Counted::Failed, effects.runs_failed),
-        (Counted::Cancelled, effects.runs_cancelled),
-    ] {
-        if times > 0 {
-            db.execute(
-                "INSERT INTO counted (what, host, times) VALUES ($1, $2, $3)
-                 ON CONFLICT (what, host) DO UPDATE SET times = counted.times + excluded.times",
-                values![what as i64, host, times],
             )?;
         }
     }

@@ -21,10 +21,8 @@ async fn a_step_claimed_by_a_lost_host_waits_again_and_counts_its_attempt() {
     let lost = store.claim(1).await.expect("a claim").remove(0);
     assert_eq!(lost.attempt, 1);
     // The claim is written within 20 ms; the run's status tells when.
-    while store
-        .runs(all())
+    while newest_runs(&store, 100, None)
         .await
-        .expect("runs")
         .iter()
         .all(|seen| seen.id != run || seen.status != RunStatus::Running)
     {
@@ -47,13 +45,6 @@ async fn a_step_claimed_by_a_lost_host_waits_again_and_counts_its_attempt() {
         .expect("a read")
         .expect("the run");
     assert_eq!(detail.steps[0].attempt, 2);
-}
-
-fn all() -> fonio_store::RunFilter {
-    fonio_store::RunFilter {
-        limit: 100,
-        before: None,
-    }
 }
 
 /// The data directory of the process that is killed; in every other there is none.

@@ -37,7 +37,14 @@ pub fn file(file: &std::path::Path, template: u64, times: u64) -> anyhow::Result
         .with_context(|| format!("{table} cannot be filled"))?;
     }
     conn.execute_batch(&format!(
-        "UPDATE counted SET times = times * {times}; COMMIT"
+        "UPDATE journal SET given = json_object(
+             'messages', (SELECT max(id) FROM messages), 'runs', (SELECT max(id) FROM runs),
+             'dataclips', (SELECT coalesce(max(id), 0) FROM dataclips), 'steps', (SELECT max(id) FROM steps),
+             'tally', json_object(
+                 'messages', (given ->> '$.tally.messages') * {times}, 'runs', (given ->> '$.tally.runs') * {times},
+                 'succeeded', (given ->> '$.tally.succeeded') * {times}))
+             WHERE last = (SELECT max(last) FROM journal);
+         COMMIT"
     ))?;
     Ok(())
 }
@@ -66,7 +73,8 @@ pub fn database(database: &Database, schema: &str, template: u64, times: u64) {
     }
     statements += &format!(
         "SELECT setval('step_numbers', (SELECT max(id) FROM steps));
-         UPDATE counted SET times = times * {times}; COMMIT;"
+         UPDATE journal_end SET messages = messages * {times}, runs = runs * {times}, succeeded = succeeded * {times};
+         COMMIT;"
     );
     database.execute(&statements);
     // As the server does by itself some minutes later.

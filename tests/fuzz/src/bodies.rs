@@ -97,7 +97,7 @@ fn run(bytes: &[u8]) {
     };
     let kind = stated.to_str().unwrap_or_default().to_owned();
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, stated)]);
-    let keys: BTreeSet<&str> = KEYS.iter().copied().collect();
+    let keys: BTreeSet<String> = KEYS.iter().map(|&key| key.to_owned()).collect();
     let parsed = parse_body(&headers, Bytes::copy_from_slice(body), &keys).now_or_never();
     let parsed = parsed.expect("all of the body is there, so there is nothing to wait for");
     if let Ok(parsed) = &parsed {

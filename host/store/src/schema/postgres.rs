@@ -216,6 +216,21 @@ const MIGRATIONS: &[&str] = &[
     r#"
     ALTER TABLE keys ADD COLUMN digest BYTEA;
 "#,
+    r#"
+    ALTER TABLE journal_end
+        ADD COLUMN messages BIGINT NOT NULL DEFAULT 0,
+        ADD COLUMN runs BIGINT NOT NULL DEFAULT 0,
+        ADD COLUMN succeeded BIGINT NOT NULL DEFAULT 0,
+        ADD COLUMN failed BIGINT NOT NULL DEFAULT 0,
+        ADD COLUMN cancelled BIGINT NOT NULL DEFAULT 0;
+    UPDATE journal_end SET
+        messages = (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 0),
+        runs = (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 1),
+        succeeded = (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 2),
+        failed = (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 3),
+        cancelled = (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 4);
+    DROP TABLE counted;
+"#,
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.

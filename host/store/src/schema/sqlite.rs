@@ -258,6 +258,32 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE journal (last INTEGER PRIMARY KEY, first INTEGER NOT NULL, entries BLOB NOT NULL) STRICT;
 ", "
     ALTER TABLE keys ADD COLUMN digest BLOB;
+", "
+    -- The counts, and the last numbers that were given, are with the newest row of the journal from here on.
+    ALTER TABLE journal ADD COLUMN given TEXT NOT NULL DEFAULT '{}';
+    INSERT INTO journal (last, first, entries) SELECT 0, 1, CAST('[]' AS BLOB) WHERE NOT EXISTS (SELECT 1 FROM journal);
+    UPDATE journal SET given = json_object(
+        'messages', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'),
+        'runs', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'runs'),
+        'dataclips', (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'dataclips'),
+        'steps', max(
+            (SELECT coalesce(max(step), 0) FROM queue), (SELECT coalesce(max(step), 0) FROM later),
+            (SELECT coalesce(max(step), 0) FROM held), (SELECT coalesce(max(id), 0) FROM steps),
+            (SELECT coalesce(max(last), 0) FROM numbers WHERE what = 'steps')),
+        'tally', json_object(
+            'messages', (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 0),
+            'runs', (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 1),
+            'succeeded', (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 2),
+            'failed', (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 3),
+            'cancelled', (SELECT coalesce(sum(times), 0) FROM counted WHERE what = 4)))
+        WHERE last = (SELECT max(last) FROM journal);
+    DELETE FROM numbers WHERE what = 'steps';
+    DELETE FROM sqlite_sequence;
+    -- Leaves every row where it is: the same word in a new table would have all of them written again.
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, ' AUTOINCREMENT', '') WHERE type = 'table';
+    DROP TABLE counted;
+    PRAGMA writable_schema = RESET;
 "];
 
 /// Opens the connection that writes, durable and up to date.
@@ -391,23 +417,23 @@ mod tests {
             )
             .expect("a message");
             if version >= 4 {
-                // From then on a host counts as it stores.
+                // From then on a host counted as it stored.
                 old.execute_batch("UPDATE counted SET times = 1 WHERE what = 0")
                     .expect("its count");
             }
             drop(old);
             let mut new = open_writer(&file).expect("it opens");
-            let found: (i64, i64, i64) = new
+            let found: (i64, i64, String) = new
                 .ask("be read", |db| {
                     db.query_one(
-                        "SELECT (SELECT count(*) FROM messages), (SELECT times FROM counted WHERE what = 0),
-                                (SELECT user_version FROM pragma_user_version)",
+                        "SELECT (SELECT count(*) FROM messages), (SELECT user_version FROM pragma_user_version),
+                                (SELECT given ->> '$.tally.messages' || ' of ' || (given ->> '$.messages') FROM journal ORDER BY last DESC LIMIT 1)",
                         values![],
                         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
                     )
                 })
                 .expect("both can be read");
-            assert_eq!(found, (1, 1, MIGRATIONS.len() as i64));
+            assert_eq!(found, (1, MIGRATIONS.len() as i64, "1 of 1".to_owned()));
         }
     }
 }

@@ -6,7 +6,7 @@
 
 mod postgres;
 mod row;
-mod sqlite;
+pub(crate) mod sqlite;
 mod value;
 
 pub(crate) use postgres::Session;

@@ -24,6 +24,21 @@ pub(crate) fn execute(
     Ok(0)
 }
 
+/// Adds a row whose number is the one parameter that has no name.
+pub(crate) fn insert(
+    conn: &Connection,
+    sql: &'static str,
+    number: i64,
+    values: &[Value<'_>],
+) -> Result<(), SqlError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    let at = statement.parameter_count();
+    statement.raw_bind_parameter(at, number)?;
+    statement.raw_execute()?;
+    Ok(())
+}
+
 pub(crate) fn query<T>(
     conn: &Connection,
     sql: &'static str,
@@ -46,10 +61,15 @@ fn bound<'c>(
 ) -> Result<CachedStatement<'c>, SqlError> {
     let mut statement = conn.prepare_cached(sql)?;
     debug_assert_eq!(statement.parameter_count(), values.len(), "{sql}");
+    bind(&mut statement, values)?;
+    Ok(statement)
+}
+
+fn bind(statement: &mut CachedStatement<'_>, values: &[Value<'_>]) -> Result<(), SqlError> {
     for (name, value) in NAMES.iter().zip(values) {
         if let Some(at) = statement.parameter_index(name)? {
             statement.raw_bind_parameter(at, value)?;
         }
     }
-    Ok(statement)
+    Ok(())
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::STORE;
 use super::common::*;
-use fonio_store::{Kept, MessageFilter, NewEvent, NewMessage, Settlement, StepInput, StoreOptions};
+use fonio_store::{
+    Kept, MessageFilter, NewEvent, NewMessage, RunStatus, Settlement, StepInput, StoreOptions,
+};
 
 /// Larger than what stays in a row.
 const LARGE: usize = 100_000;
@@ -186,6 +188,28 @@ async fn a_body_that_is_lost_fails_its_step_and_does_not_stop_the_next() {
         steps[0].input
     );
     assert_eq!(steps[1].input, sent("8"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_several_leaves_ends_though_the_state_of_one_is_lost() {
+    let dir = directory();
+    let store = open(&dir);
+    let first = vec![run_of(&["a", "b"])];
+    let run = store.accept(message("1"), first).await.expect("it").runs[0];
+    settle_next(&store, success(&large("7"), &[])).await;
+    let Some(file) = files(&dir).into_iter().next() else {
+        return assert!(matches!(STORE, Kind::Postgres));
+    };
+    std::fs::remove_file(file).expect("it can be deleted");
+    settle_next(&store, success("8", &[])).await;
+    let ended = store.run_finished(run).await.expect("it has ended");
+    assert_eq!(ended.status, RunStatus::Succeeded);
+    let state = store.dataclip(ended.output.expect("a final state")).await;
+    let state = state.expect("a read").expect("it is there");
+    assert_eq!(
+        String::from_utf8_lossy(&state),
+        r#"{"leaf":null,"leaf-1":8}"#
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

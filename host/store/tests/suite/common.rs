@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fonio_store::{
-    FirstStep, NewMessage, NewRun, Next, RunId, Settlement, StepInput, StepStatus, Store,
-    StoreError, StoreOptions, Turn,
+    FirstStep, NewMessage, NewRun, Next, Order, RunId, RunSearch, RunSummary, Settlement,
+    StepInput, StepStatus, Store, StoreError, StoreOptions, Turn,
 };
 use fonio_test_postgres::Database;
 use tempfile::TempDir;
@@ -201,4 +201,14 @@ pub async fn begin(store: &Store, body: &str, job: &str) -> RunId {
 pub async fn settle_next(store: &Store, settlement: Settlement) -> fonio_store::Settled {
     let step = store.claim(1).await.expect("a claim")[0].step;
     store.settle(step, settlement).await.expect("a settlement")
+}
+
+/// So many of the newest runs, or of those older than one.
+pub async fn newest_runs(store: &Store, limit: usize, before: Option<RunId>) -> Vec<RunSummary> {
+    let search = RunSearch {
+        order: Order::NewestFirst(before),
+        limit,
+        ..RunSearch::default()
+    };
+    store.search(search).await.expect("a search").runs
 }

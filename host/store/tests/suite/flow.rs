@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use super::common::*;
 use fonio_store::{
-    FINAL_STATE_MAX_BYTES, Item, LogLevel, LogLine, NewMessage, Next, RunFilter, RunId, RunStatus,
+    FINAL_STATE_MAX_BYTES, Item, LogLevel, LogLine, NewMessage, Next, RunId, RunStatus,
     STEPS_PER_RUN_MAX, Settlement, StepId, StepInput, StepState, StepStatus, Store, StoreError,
     StoreOptions, leaf_names,
 };
@@ -187,13 +187,7 @@ async fn a_run_fails_only_if_a_leaf_failed() {
     );
 
     let open = begin(&store, "1", "a").await;
-    let newest = store
-        .runs(RunFilter {
-            limit: 2,
-            before: None,
-        })
-        .await
-        .expect("runs");
+    let newest = newest_runs(&store, 2, None).await;
     assert_eq!(
         newest
             .iter()
@@ -201,13 +195,7 @@ async fn a_run_fails_only_if_a_leaf_failed() {
             .collect::<Vec<_>>(),
         [(open, RunStatus::Queued), (failed, RunStatus::Failed)]
     );
-    let older = store
-        .runs(RunFilter {
-            limit: 2,
-            before: Some(failed),
-        })
-        .await
-        .expect("runs");
+    let older = newest_runs(&store, 2, Some(failed)).await;
     assert_eq!(
         older
             .iter()

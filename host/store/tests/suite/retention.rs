@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::common::*;
 use fonio_store::{
     AgainFrom, AgainInput, Erased, FirstStep, Keep, Kept, LogLevel, LogLine, MessageFilter,
-    MessageId, NewMessage, NewRun, Next, RunFilter, RunId, RunStatus, Settlement, Store,
-    StoreError,
+    MessageId, NewMessage, NewRun, Next, RunId, RunStatus, Settlement, Store, StoreError,
 };
 
 /// So long is for ever: the runs of `success` ended in 1970.
@@ -49,11 +48,7 @@ async fn message_ids(store: &Store) -> Vec<MessageId> {
 }
 
 async fn run_ids(store: &Store) -> Vec<RunId> {
-    let all = RunFilter {
-        limit: 1000,
-        before: None,
-    };
-    let runs = store.runs(all).await.expect("runs");
+    let runs = newest_runs(store, 1000, None).await;
     runs.iter().rev().map(|run| run.id).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use super::common::*;
 use fonio_store::{
-    ClaimedStep, HeldBy, Next, Priority, RunFailure, RunId, RunRule, RunRules, RunStatus,
-    Settlement, StepState, Store, StoreError, StoreOptions, Turn,
+    ClaimedStep, HeldBy, Next, Priority, RunDetail, RunFailure, RunId, RunRule, RunRules,
+    RunStatus, Settlement, StepState, Store, StoreError, StoreOptions, Turn,
 };
 
 fn rules(rule: RunRule) -> RunRules {
@@ -25,6 +25,14 @@ fn ordered() -> RunRule {
     RunRule {
         ordered: true,
         ..RunRule::default()
+    }
+}
+
+/// So many at a time, and one of each key.
+fn ordered_and(concurrency: u32) -> RunRule {
+    RunRule {
+        concurrency: Some(concurrency),
+        ..ordered()
     }
 }
 
@@ -57,6 +65,11 @@ async fn claimed_runs(store: &Store) -> Vec<RunId> {
 async fn end(store: &Store, step: &ClaimedStep) {
     let settled = store.settle(step.step, success("2", &[])).await;
     settled.expect("a settlement");
+}
+
+async fn seen(store: &Store, run: RunId) -> RunDetail {
+    let found = store.run(run).await.expect("a read");
+    found.expect("the run")
 }
 
 fn put_off(at_ms: i64) -> Settlement {
@@ -108,21 +121,13 @@ async fn runs_with_one_key_go_one_after_another_and_others_side_by_side() {
     let first = claimed(&store).await;
     let runs: Vec<_> = first.iter().map(|step| step.run).collect();
     assert_eq!(runs, [one, other, keyless[0], keyless[1]]);
-    let held = store
-        .run(after_one)
-        .await
-        .expect("a read")
-        .expect("the run");
+    let held = seen(&store, after_one).await;
     assert_eq!(held.run.held, Some(HeldBy::OrderingKey));
     assert_eq!((held.run.status, held.steps.len()), (RunStatus::Queued, 1));
     assert_eq!(held.steps[0].status, StepState::Held);
     end(&store, &first[0]).await;
     assert_eq!(claimed_runs(&store).await, [after_one]);
-    let begun = store
-        .run(after_one)
-        .await
-        .expect("a read")
-        .expect("the run");
+    let begun = seen(&store, after_one).await;
     assert_eq!(begun.run.held, None);
 }
 
@@ -130,11 +135,7 @@ async fn runs_with_one_key_go_one_after_another_and_others_side_by_side() {
 async fn a_workflow_of_both_has_no_more_runs_open_than_it_may_and_one_of_each_key() {
     let dir = directory();
     let store = open(&dir);
-    let both = RunRule {
-        concurrency: Some(2),
-        ..ordered()
-    };
-    ruled(&store, both).await;
+    ruled(&store, ordered_and(2)).await;
     let mut runs = Vec::new();
     // The key alone, then both, then neither holds them back.
     for key in ["x", "x", "x", "y", "z", "y"] {
@@ -142,15 +143,7 @@ async fn a_workflow_of_both_has_no_more_runs_open_than_it_may_and_one_of_each_ke
     }
     let held = |at: usize| {
         let (store, run) = (store.clone(), runs[at]);
-        async move {
-            store
-                .run(run)
-                .await
-                .expect("a read")
-                .expect("the run")
-                .run
-                .held
-        }
+        async move { seen(&store, run).await.run.held }
     };
     assert_eq!(held(1).await, Some(HeldBy::OrderingKey));
     assert_eq!(held(4).await, Some(HeldBy::Concurrency));
@@ -239,11 +232,7 @@ async fn what_is_held_outlives_a_crash_and_keeps_its_order() {
 async fn a_run_that_is_cancelled_gives_its_place_up_wherever_it_is() {
     let dir = directory();
     let store = open(&dir);
-    let both = RunRule {
-        concurrency: Some(1),
-        ..ordered()
-    };
-    ruled(&store, both).await;
+    ruled(&store, ordered_and(1)).await;
     let running = begin_keyed(&store, "x").await;
     let behind_key = begin_keyed(&store, "x").await;
     let behind_both = begin_keyed(&store, "y").await;
@@ -357,7 +346,7 @@ async fn a_run_that_is_put_off_waits_for_its_time_and_is_in_nobodys_way() {
     assert_eq!(store.next_due().await, Ok(Some(due)));
     let open = claimed(&store).await;
     assert_eq!((open.len(), open[0].run), (1, prompt));
-    let waits = store.run(late).await.expect("a read").expect("the run");
+    let waits = seen(&store, late).await;
     assert_eq!((waits.run.due_ms, waits.run.held), (Some(due), None));
     assert_eq!(waits.steps[0].status, StepState::Waiting);
     assert_eq!(store.wake_due(due).await, Ok(1));
@@ -412,7 +401,7 @@ async fn a_run_whose_deadline_has_passed_is_ended_wherever_it_is() {
         assert!(overdue.iter().any(|overdue| overdue.run == run));
         assert_eq!(store.fail(run, failure.clone()).await, Ok(true));
         assert_eq!(store.fail(run, failure.clone()).await, Ok(false));
-        let ended = store.run(run).await.expect("a read").expect("the run");
+        let ended = seen(&store, run).await;
         assert_eq!(
             (ended.run.status, ended.steps.len()),
             (RunStatus::Failed, 1)

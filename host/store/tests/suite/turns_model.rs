@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::common::newest_runs;
 use fonio_store::{
-    ClaimedStep, Priority, RUNS_MAX, RunFilter, RunId, RunRule, RunRules, RunStatus, StepId,
-    StepInput, Store,
+    ClaimedStep, Priority, RUNS_MAX, RunId, RunRule, RunRules, RunStatus, StepId, StepInput, Store,
 };
 
 /// What holds for the runs of a workflow, as the model sees it.
@@ -281,11 +281,7 @@ impl Model {
             counts.steps_waiting,
             many(&|stage| matches!(stage, Stage::Late(_) | Stage::PutOff(_)))
         );
-        let all = RunFilter {
-            limit: RUNS_MAX,
-            before: None,
-        };
-        let found = store.runs(all).await.expect("a read");
+        let found = newest_runs(store, RUNS_MAX, None).await;
         assert_eq!(found.len(), self.runs.len(), "no run is lost");
         for (found, (id, run)) in found.iter().rev().zip(&self.runs) {
             assert_eq!(found.id, *id);

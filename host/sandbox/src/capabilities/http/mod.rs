@@ -25,7 +25,7 @@ pub use connector::{AuthorityError, trust_also, trusted};
 pub use egress::Egress;
 pub use fetch::FetchError;
 pub use marks::RequestMarks;
-pub use reached::{Reach, Reached};
+pub use reached::{Reach, Reached, asked_to_wait};
 
 /// What is added to a step's requests, and what is kept of them. By default nothing is added.
 #[derive(Clone, Debug, Default)]

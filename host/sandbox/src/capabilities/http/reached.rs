@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
 use hyper_util::client::legacy;
@@ -89,10 +89,19 @@ impl Reached {
     }
 }
 
-/// In seconds; a date is for systems that are down for maintenance, and the pause between two looks covers those.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    seconds.parse().ok().map(Duration::from_secs)
+    asked_to_wait(headers.get(header::RETRY_AFTER)?.to_str().ok()?)
+}
+
+/// How long a `Retry-After` asks to wait from now on: it is a number of seconds or a date (RFC 9110, 10.2.3). A date that has
+/// passed asks for nothing.
+pub fn asked_to_wait(retry_after: &str) -> Option<Duration> {
+    let said = retry_after.trim();
+    let until = |date: SystemTime| date.duration_since(SystemTime::now()).unwrap_or_default();
+    match said.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(said).ok().map(until),
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +130,18 @@ mod tests {
             replied(StatusCode::INTERNAL_SERVER_ERROR, &none),
             Reach::Answered
         );
+    }
+
+    #[test]
+    fn a_date_asks_to_wait_until_it_comes() {
+        let in_an_hour = SystemTime::now() + Duration::from_secs(3600);
+        let asked = asked_to_wait(&httpdate::fmt_http_date(in_an_hour)).expect("a date");
+        assert!(asked > Duration::from_secs(3000), "{asked:?}");
+        assert!(asked <= Duration::from_secs(3600), "{asked:?}");
+        let passed = asked_to_wait("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(passed, Some(Duration::ZERO));
+        assert_eq!(asked_to_wait(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(asked_to_wait("soon"), None);
     }
 
     #[test]
