@@ -1,4 +1,4 @@
-//! How many messages a second are accepted: hello, the durable floor and `/inbox`, in turn, so that whatever else the
+//! How many messages a second are accepted: hello, the two durable floors and `/inbox`, in turn, so that whatever else the
 //! machine does falls on all of them alike.
 
 use std::path::Path;
@@ -11,6 +11,7 @@ use crate::inputs;
 use crate::load::{self, Outcome, Target};
 use crate::process::Server;
 use crate::report::{self, PerConnections, Spread, median, rounded};
+use crate::servers::GROUP_MAX_BODIES;
 
 const CONNECTIONS: [usize; 3] = [1, 16, 256];
 /// Many short stretches: their median forgets one that fell together with something else on the machine.
@@ -23,6 +24,7 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(300);
 #[derive(Serialize)]
 struct Measured {
     hyper_hello_per_s: PerConnections<f64>,
+    single_commit_floor_per_s: PerConnections<f64>,
     durable_floor_per_s: PerConnections<f64>,
     inbox_accept_per_s: PerConnections<f64>,
     inbox_vs_durable_floor: PerConnections<f64>,
@@ -32,6 +34,7 @@ struct Measured {
     hyper_hello_cpu_us: PerConnections<f64>,
     durable_floor_cpu_us: PerConnections<f64>,
     inbox_accept_cpu_us: PerConnections<f64>,
+    single_commit_floor_us: PerConnections<Spread>,
     durable_floor_us: PerConnections<Spread>,
     inbox_accept_us: PerConnections<Spread>,
 }
@@ -124,11 +127,13 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
     let project = work.join("accept");
     inputs::write_inbox_project(&project)?;
     let hello = Server::own(&["hello"])?;
-    let floor = Server::own(&["floor", &work.to_string_lossy()])?;
+    let floor = |most: usize| Server::own(&["floor", &work.to_string_lossy(), &most.to_string()]);
+    let (single, floor) = (floor(1)?, floor(GROUP_MAX_BODIES)?);
     let fonio = Server::fonio(program, &project)?;
     let body = inputs::small_message("no-such-kind");
     let mut contenders = [
         Contender::new(&hello, "/", &body, 200),
+        Contender::new(&single, "/", &body, 202),
         Contender::new(&floor, "/", &body, 202),
         Contender::new(&fonio, "/inbox", &body, 202),
     ];
@@ -152,7 +157,7 @@ pub fn measure(program: &Path, work: &Path) -> anyhow::Result<report::Figures> {
 }
 
 fn measured(
-    [hello, floor, inbox]: &[Contender<'_>; 3],
+    [hello, single, floor, inbox]: &[Contender<'_>; 4],
     matched: &Contender<'_>,
 ) -> anyhow::Result<Measured> {
     let (durable_floor_per_s, inbox_accept_per_s) = (floor.per_second()?, inbox.per_second()?);
@@ -163,6 +168,8 @@ fn measured(
         durable_floor_per_s,
         inbox_accept_per_s,
         inbox_accept_matched_per_s: matched.per_second()?,
+        single_commit_floor_per_s: single.per_second()?,
+        single_commit_floor_us: single.latency_us()?,
         hyper_hello_cpu_us: hello.cpu_us()?,
         durable_floor_cpu_us: floor.cpu_us()?,
         inbox_accept_cpu_us: inbox.cpu_us()?,

@@ -60,9 +60,9 @@ enum Command {
     /// Serves `hello`.
     #[command(hide = true)]
     Hello,
-    /// Serves the durable floor from a new file in FOLDER.
+    /// Serves the durable floor from a new file in FOLDER, with so many bodies in a commit at most.
     #[command(hide = true)]
-    Floor { folder: PathBuf },
+    Floor { folder: PathBuf, most: usize },
     /// Claims so many steps of the store in FOLDER, or at URL, and keeps them.
     #[command(hide = true)]
     InFlight {
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(run) => run.execute(),
         Command::Hello => servers::hello(),
-        Command::Floor { folder } => servers::floor(&folder),
+        Command::Floor { folder, most } => servers::floor(&folder, most),
         Command::InFlight { folder, steps, url } => {
             recovery::in_flight(&folder, steps, url.as_deref())
         }

@@ -2,7 +2,7 @@
 //!
 //! *hello* answers `hello` to everything: what hyper can do on this machine. *floor* adds the one thing that a receiver
 //! which keeps its word cannot leave out: each body is in SQLite, synced, before it is acknowledged. All bodies that
-//! wait are committed together.
+//! wait are committed together, or each by itself, as a receiver does that knows nothing of groups.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 /// The same as the store's: more in one commit gain nothing.
-const GROUP_MAX_BODIES: usize = 512;
+pub const GROUP_MAX_BODIES: usize = 512;
 
 /// Serves `hello` until killed.
 pub fn hello() -> anyhow::Result<()> {
@@ -35,13 +35,14 @@ pub fn hello() -> anyhow::Result<()> {
     })
 }
 
-/// Serves commits to a new SQLite file in `folder` until killed.
-pub fn floor(folder: &Path) -> anyhow::Result<()> {
-    let conn = open(&folder.join("floor.sqlite")).context("the floor's file cannot be opened")?;
+/// Serves commits of up to `most` bodies to a new SQLite file in `folder` until killed.
+pub fn floor(folder: &Path, most: usize) -> anyhow::Result<()> {
+    let file = folder.join(format!("floor-{most}.sqlite"));
+    let conn = open(&file).context("the floor's file cannot be opened")?;
     let (bodies, waiting) = mpsc::channel();
     std::thread::Builder::new()
         .name("writer".into())
-        .spawn(move || write_groups(&conn, &waiting))?;
+        .spawn(move || write_groups(&conn, &waiting, most))?;
     serve(move |request: Request<Incoming>| {
         let bodies = bodies.clone();
         async move {
@@ -109,11 +110,11 @@ fn open(file: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Ends, and with it every later answer, at the first error: a floor that loses bodies would be no floor.
-fn write_groups(conn: &Connection, waiting: &mpsc::Receiver<Waiting>) {
+fn write_groups(conn: &Connection, waiting: &mpsc::Receiver<Waiting>, most: usize) {
     while let Ok(first) = waiting.recv() {
         let group: Vec<Waiting> = std::iter::once(first)
             .chain(waiting.try_iter())
-            .take(GROUP_MAX_BODIES)
+            .take(most)
             .collect();
         if let Err(error) = commit(conn, &group) {
             eprintln!("the floor cannot write: {error}");
