@@ -194,6 +194,19 @@ pub enum StoreError {
         /// What went wrong.
         detail: String,
     },
+    /// The server that has the database is older than what the statements of this program need.
+    #[error(
+        "the database {} is on PostgreSQL {found}, and {needed} or later is needed; upgrade that server, or name another with --store",
+        database.display()
+    )]
+    OldServer {
+        /// Which, without the password.
+        database: PathBuf,
+        /// The server's version, without its minor number.
+        found: i64,
+        /// The oldest that will do.
+        needed: i64,
+    },
     /// What was given with `--store` is no database that can be used.
     #[error("--store {given}: {detail}")]
     Url {

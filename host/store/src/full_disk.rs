@@ -1,17 +1,13 @@
 //! Tests of a disk that is full, played by SQLite's own limit on the pages of a file.
 
-#[path = "../tests/suite/common.rs"]
-mod common;
-const STORE: common::Kind = common::Kind::File;
-
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use crate::common::{message, run_of, success};
 use crate::lock::DirectoryLock;
 use crate::model::{LogLevel, LogLine, NewMessage, RunStatus, Settlement};
 use crate::sql::Db;
 use crate::{Store, StoreError, StoreOptions, schema};
-use common::{message, run_of, success};
 
 /// 64 pages of 4 KiB are left: room for small messages, not for a megabyte.
 fn nearly_full() -> (TempDir, Store) {

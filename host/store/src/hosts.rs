@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::change::Effects;
 use crate::ids::{RunId, StepId};
+use crate::queue::Queue;
 use crate::sql::{Db, SqlError, values};
+use crate::store::StoreOptions;
 
 /// What hosts tell each other: that steps wait, which runs have ended, and that the journal has grown.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -61,6 +63,35 @@ pub(crate) fn take_over(db: &mut Db) -> Result<u64, SqlError> {
          UPDATE queue SET host = NULL, claimed_ms = NULL WHERE host IN (SELECT id FROM dead)",
         values![],
     )
+}
+
+/// How long it is, by the clock of the database, until the first lease of another host ends: it may be dead. None if there
+/// is no other.
+pub(crate) fn next_end(db: &mut Db, host: i64) -> Result<Option<Duration>, SqlError> {
+    let ends_in_ms: Option<i64> = db.query_one(
+        "SELECT CAST(ceil(extract(epoch FROM min(alive_until) - clock_timestamp()) * 1000) AS BIGINT)
+         FROM hosts WHERE id <> $1",
+        values![host],
+        |row| row.get(0),
+    )?;
+    // One more: at the very moment that a lease ends its host is alive still.
+    Ok(ends_in_ms.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs() + 1)))
+}
+
+/// Begins as a host: its queue, which knows what waits already. Else a host would take as much as may wait altogether before
+/// its first count.
+pub(crate) fn take_part(
+    db: &mut Db,
+    name: &str,
+    channel: &str,
+    options: &StoreOptions,
+) -> Result<Queue, SqlError> {
+    let host = join(db, name, options.lease)?;
+    if take_over(db)? > 0 {
+        tell_of_work(db, Some(channel))?;
+    }
+    let (waiting, held) = count_waiting(db, options.queue_max.saturating_add(1))?;
+    Ok(Queue::shared(host, waiting, held))
 }
 
 /// Steps that wait, and those that are held; of more than `enough`, that many.

@@ -22,6 +22,11 @@
 // The helpers of `tests/` are used inside too, and know the crate by its name.
 #[cfg(test)]
 extern crate self as fonio_store;
+#[cfg(test)]
+#[path = "../tests/suite/common.rs"]
+mod common;
+#[cfg(test)]
+const STORE: common::Kind = common::Kind::File;
 
 mod accept;
 mod again;

@@ -1,5 +1,5 @@
 //! The thread that keeps a host alive among those that share a database: it listens, puts off the end of the host's
-//! lease, and takes over from hosts that did not.
+//! lease, and takes over from hosts that did not, when theirs ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,26 +56,30 @@ impl Pulse {
         self.queue.hear_of_work();
         self.waiters.look_again();
         self.waiters.journal_grew();
-        let mut beat_at = Instant::now();
+        let (mut beat_at, mut look_at) = (Instant::now(), Instant::now());
         while !self.closed.load(Ordering::Acquire) {
             if Instant::now() >= beat_at {
                 beat_at = Instant::now() + self.lease / 3;
-                self.beat().map_err(failed)?;
+                look_at = Instant::now() + self.beat().map_err(failed)?;
                 if std::mem::replace(&mut self.failing, false) {
                     tracing::warn!("the database is back");
                 }
             }
-            let wait = LISTEN.min(beat_at.saturating_duration_since(Instant::now()));
+            // Hosts that live put off the end of theirs, and this one sees it at each beat: only a dead one's comes.
+            if Instant::now() >= look_at {
+                look_at = Instant::now() + self.take_over().map_err(failed)?;
+            }
+            let until = beat_at.min(look_at);
+            let wait = LISTEN.min(until.saturating_duration_since(Instant::now()));
             let news = heard(self.link.db()?, wait).map_err(failed)?;
             self.pass_on(&news);
         }
         Ok(())
     }
 
-    fn beat(&mut self) -> Result<(), SqlError> {
-        let Ok(db) = self.link.db() else {
-            return Err(SqlError::NoRow);
-        };
+    /// As [`Pulse::take_over`].
+    fn beat(&mut self) -> Result<Duration, SqlError> {
+        let db = self.link.db().map_err(|_| SqlError::NoRow)?;
         let host = self.queue.host();
         if !hosts::stay_alive(db, host, self.lease)? {
             let host = hosts::join(db, &self.name, self.lease)?;
@@ -84,15 +88,24 @@ impl Pulse {
             );
             self.queue.begin_anew_as(host);
         }
+        let look_again_in = self.take_over()?;
+        let db = self.link.db().map_err(|_| SqlError::NoRow)?;
+        let look = self.queue.look();
+        let (waiting, held) = hosts::count_waiting(db, self.queue_max.saturating_add(1))?;
+        self.queue.counted(&look, waiting, held);
+        Ok(look_again_in)
+    }
+
+    /// Takes over from hosts whose lease has ended. How long it is until the next lease of another does.
+    fn take_over(&mut self) -> Result<Duration, SqlError> {
+        let db = self.link.db().map_err(|_| SqlError::NoRow)?;
         let taken_over = hosts::take_over(db)?;
         if taken_over > 0 {
             tracing::warn!(steps = taken_over, "took over from a host that is gone");
             hosts::tell_of_work(db, Some(&self.channel))?;
         }
-        let look = self.queue.look();
-        let (waiting, held) = hosts::count_waiting(db, self.queue_max + 1)?;
-        self.queue.counted(&look, waiting, held);
-        Ok(())
+        let ends_in = hosts::next_end(db, self.queue.host())?;
+        Ok(ends_in.unwrap_or(self.lease))
     }
 
     fn pass_on(&self, news: &News) {

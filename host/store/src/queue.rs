@@ -67,15 +67,15 @@ impl Queue {
         Queue::new(Waiting::Windows(Windows::on(queued)), held, 0)
     }
 
-    /// The queue that `host` shares with others.
-    pub(crate) fn shared(host: i64) -> Queue {
+    /// The queue that `host` shares with others, in whose table so many steps wait, and beside it so many are held.
+    pub(crate) fn shared(host: i64, queued: u64, held: u64) -> Queue {
         let table = Waiting::Table {
-            queued: 0,
+            queued,
             promising: true,
             news: 0,
             outdated: 0,
         };
-        Queue::new(table, 0, host)
+        Queue::new(table, held, host)
     }
 
     fn new(waiting: Waiting, held: u64, host: i64) -> Queue {

@@ -160,8 +160,8 @@ impl Store {
     /// same time. `dir` is for what a host keeps by itself.
     ///
     /// # Errors
-    /// [`StoreError::Url`] and [`StoreError::Unreachable`] if there is no such database, [`StoreError::NewerSchema`] if a
-    /// later version made its tables, [`StoreError::InUse`] if another host has the directory.
+    /// [`StoreError::Url`] and [`StoreError::Unreachable`] if there is no such database, [`StoreError::OldServer`] if its
+    /// server is older than PostgreSQL 15, [`StoreError::NewerSchema`] if a later version made its tables, [`StoreError::InUse`] if another host has the directory.
     pub fn open_shared(
         url: &str,
         project: &str,
@@ -188,17 +188,11 @@ impl Store {
         let mut link = Link::to_server(server)?;
         schema::postgres::prepare(&mut link, server)?;
         let name = host_name();
-        let host = link
+        let queue = link
             .db()
-            .map(|db| {
-                let host = hosts::join(db, &name, options.lease)?;
-                if hosts::take_over(db)? > 0 {
-                    hosts::tell_of_work(db, Some(server.channel()))?;
-                }
-                Ok(host)
-            })?
+            .map(|db| hosts::take_part(db, &name, server.channel(), &options))?
             .map_err(|error| StoreError::of(server.name(), "take part", &error))?;
-        let queue = Arc::new(Queue::shared(host));
+        let queue = Arc::new(queue);
         let reader = || Link::to_server(server).map(Reader::new);
         let parts = Parts {
             queue: Arc::clone(&queue),

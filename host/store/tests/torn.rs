@@ -200,6 +200,85 @@ async fn a_torn_log_keeps_every_commit_before_the_damage() {
     }
 }
 
+/// What a clock has left in a file: its ticks, the runs it has started, and the state that the next begins with.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ticked {
+    ticked_ms: i64,
+    tick_run: i64,
+    runs: i64,
+    last_run: i64,
+    last_success: i64,
+    cursor_of: i64,
+    cursors: i64,
+}
+
+impl Ticked {
+    fn in_file(file: &Path) -> Ticked {
+        let conn = rusqlite::Connection::open(file).expect("the file");
+        let number = |column: &str, of: &str| {
+            let asked = format!("SELECT coalesce({column}, 0) FROM {of}");
+            let number = conn.query_row(&asked, [], |row| row.get(0));
+            number.expect("a number")
+        };
+        Ticked {
+            ticked_ms: number("max(tick_ms)", "clocks"),
+            tick_run: number("max(tick_run)", "clocks"),
+            runs: number("count(*)", "runs"),
+            last_run: number("max(id)", "runs"),
+            last_success: number("max(id)", "runs WHERE status = 2"),
+            cursor_of: number("max(run)", "final_states"),
+            cursors: number(
+                "count(*)",
+                "final_states f JOIN dataclips d ON d.id = f.output",
+            ),
+        }
+    }
+}
+
+/// A log that ends with any of its commits is that of a host that was killed after it.
+#[tokio::test]
+async fn between_any_two_commits_a_tick_has_its_run_and_the_cursor_is_that_of_the_last_success() {
+    let dir = directory();
+    // So that the log has nothing in it but what comes now.
+    open(&dir).close().await;
+    let store = open(&dir);
+    let mut last = None;
+    for tick in 1..=20 {
+        let at = tick * 60_000;
+        let started = store.start_tick("clock", last, at, run_of(&["a"])).await;
+        assert!(started.expect("a start").is_some());
+        last = Some(at);
+        let ended = match tick % 3 {
+            0 => failure(&[]),
+            _ => success(&tick.to_string(), &[]),
+        };
+        settle_next(&store, ended).await;
+    }
+    let log = Log {
+        bytes: fs::read(dir.path().join("fonio.db-wal")).expect("a log"),
+    };
+    let mut seen = Vec::new();
+    for end in log.commits() {
+        let (_copy, file) = copy(dir.path(), &log.bytes[..end]);
+        let found = Ticked::in_file(&file);
+        assert_eq!(
+            (found.ticked_ms, found.tick_run, found.cursor_of),
+            (found.runs * 60_000, found.last_run, found.last_success),
+            "{found:?}"
+        );
+        assert_eq!(found.cursors, i64::from(found.cursor_of > 0), "{found:?}");
+        seen.push(found);
+    }
+    let last = seen.last().expect("a commit");
+    assert_eq!((last.runs, last.cursor_of), (20, 20));
+    seen.dedup();
+    assert!(
+        seen.len() >= 34,
+        "each start and success was seen alone: {}",
+        seen.len()
+    );
+}
+
 /// A store with some runs in it, closed in order: everything is in the file.
 async fn closed() -> Place {
     let dir = directory();

@@ -1,15 +1,20 @@
 //! The schema of a project in PostgreSQL: how it is made, and how an older one is brought up to date.
 
+use std::path::Path;
+
 use crate::error::StoreError;
 use crate::link::Link;
 use crate::server::Server;
 use crate::sql::{Db, SqlError, values};
 
+/// The oldest server that is tested against. Older ones would run the schema, and fail at a statement of some later day.
+const SERVER_MIN: i64 = 15;
+
 /// What makes a version out of the one before it. Only ever appended to: databases in the field have run these.
 ///
 /// Rows of `queue` come and go; the settings keep its table and index from growing under that. Bodies are stored as
 /// they are compressed by the server. `COLLATE "C"`: keys of collections are in the order of their bytes, as in a file.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     r#"
     CREATE TABLE messages (
         id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -234,10 +239,18 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// Makes the schema if it is not there, and brings it up to date. Hosts that start at the same moment take turns.
+///
+/// # Errors
+/// [`StoreError::OldServer`] before anything is made; [`StoreError::NewerSchema`], and then everything stays as it is.
 pub(crate) fn prepare(link: &mut Link, server: &Server) -> Result<(), StoreError> {
     let place = link.place().to_owned();
     let failed = |error: SqlError| StoreError::of(&place, "be brought up to date", &error);
     let db = link.db()?;
+    let version = db.number(
+        "SELECT CAST(current_setting('server_version_num') AS BIGINT)",
+        values![],
+    );
+    refuse_old(&place, version.map_err(failed)?)?;
     db.begin().map_err(failed)?;
     let found = step_by_step(db, server);
     match found {
@@ -255,6 +268,19 @@ pub(crate) fn prepare(link: &mut Link, server: &Server) -> Result<(), StoreError
             Err(failed(error))
         }
     }
+}
+
+/// `version` is as servers number theirs: 150004 is 15.4.
+pub(super) fn refuse_old(database: &Path, version: i64) -> Result<(), StoreError> {
+    let found = version / 10_000;
+    if found >= SERVER_MIN {
+        return Ok(());
+    }
+    Err(StoreError::OldServer {
+        database: database.to_owned(),
+        found,
+        needed: SERVER_MIN,
+    })
 }
 
 /// The version that was found.

@@ -401,6 +401,27 @@ mod tests {
     use crate::sql::values;
 
     #[test]
+    fn each_commit_of_the_writer_is_synced() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = dir.path().join("fonio.db");
+        // Also of a file that was there before: neither of the two is kept in it for the connections to come.
+        for _ in 0..2 {
+            let mut writer = open_writer(&file).expect("it opens");
+            let kept: (i64, String) = writer
+                .ask("be read", |db| {
+                    db.query_one(
+                        "SELECT s.synchronous, j.journal_mode FROM pragma_synchronous s, pragma_journal_mode j",
+                        values![],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
+                })
+                .expect("both can be asked");
+            const FULL: i64 = 2;
+            assert_eq!(kept, (FULL, "wal".to_owned()));
+        }
+    }
+
+    #[test]
     fn a_file_of_every_older_version_is_brought_up_to_date_with_what_it_holds() {
         for version in 1..MIGRATIONS.len() {
             let dir = tempfile::tempdir().expect("a folder");
