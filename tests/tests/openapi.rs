@@ -157,6 +157,13 @@ fn what_is_asked_wrongly_is_answered_as_the_document_says() {
         ("GET", "/api/v1/runs/{run}", "?wait_ms=10", "", 200),
         ("GET", "/api/v1/runs/{run}", "?wait=10", "", 400),
         ("GET", "/api/v1/messages", "?sort=up", "", 400),
+        (
+            "GET",
+            "/api/v1/messages",
+            "?source=inbox&since_ms=1&until_ms=99999999999999&limit=1",
+            "",
+            200,
+        ),
         ("GET", "/api/v1/audit", "?limit=x", "", 400),
         ("POST", "/api/v1/runs/{run}/retry", "", "{\"form\": 1}", 400),
         (
@@ -177,8 +184,15 @@ fn what_is_asked_wrongly_is_answered_as_the_document_says() {
             "POST",
             "/api/v1/runs/retry",
             "",
-            "{\"status\": \"succeeded\"}",
+            "{\"status\": \"cancelled\"}",
             400,
+        ),
+        (
+            "POST",
+            "/api/v1/runs/retry",
+            "",
+            "{\"status\": \"succeeded\", \"from\": {\"job\": \"job\"}, \"input\": {}, \"limit\": 1}",
+            200,
         ),
         (
             "POST",

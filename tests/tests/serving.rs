@@ -57,7 +57,7 @@ fn a_directory_that_is_not_there_is_wrong_use() {
     let ended = Program::new(["serve", "absent"]).run(Project::new().dir());
     ended
         .expect_code(2)
-        .expect_said("absent is not a directory");
+        .expect_said("there is no directory absent");
 }
 
 #[test]

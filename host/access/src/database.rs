@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -137,14 +137,17 @@ impl File {
     }
 
     /// The file is its owner's alone (mode 0600), and so is a folder that is made here (0700), which stays out of a
-    /// repository that the project may be in. SQLite gives its log the file's mode.
+    /// repository that the project may be in. SQLite gives its log the file's mode and owner.
     fn make_private(&self) -> std::io::Result<()> {
         if let Some(folder) = self.0.parent().filter(|folder| !folder.is_dir()) {
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)?;
-            std::fs::write(folder.join(".gitignore"), "*\n")?;
+            give_to_owner_of_folder(folder)?;
+            let ignored = folder.join(".gitignore");
+            std::fs::write(&ignored, "*\n")?;
+            give_to_owner_of_folder(&ignored)?;
         }
         let made = OpenOptions::new()
             .create_new(true)
@@ -152,8 +155,9 @@ impl File {
             .mode(0o600)
             .open(&self.0);
         match made {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
+            Ok(_) => give_to_owner_of_folder(&self.0),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -180,4 +184,18 @@ impl File {
         }
         transaction.commit().map_err(failed)
     }
+}
+
+/// An administrator's command may make the file for a host that has a user of its own: what root makes is the folder's
+/// owner's.
+fn give_to_owner_of_folder(made: &Path) -> std::io::Result<()> {
+    let folder = match made.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let (made_by, owner) = (std::fs::symlink_metadata(made)?, std::fs::metadata(folder)?);
+    if made_by.uid() == 0 && owner.uid() != 0 {
+        lchown(made, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(())
 }

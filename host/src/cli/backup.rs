@@ -1,10 +1,13 @@
 //! `fonio backup` and `fonio restore`: what a host keeps, as of one moment, also while it runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use fonio_store::Part;
+use serde_json::json;
 
 use super::access::Data;
+use super::output::println;
 use super::{Exit, Failure, paint};
 use crate::storage;
 
@@ -18,24 +21,35 @@ pub(crate) struct Backup {
     folder: PathBuf,
     #[command(flatten)]
     data: Data,
+    /// Only what is not of messages and runs: users, tokens, the audit log. For hosts that keep the others in a database.
+    #[arg(long)]
+    without_messages: bool,
+    /// The folder, and the files that are lost, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Backup {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
-        if std::env::var_os(storage::VARIABLE).is_some_and(|url| !url.is_empty()) {
-            return Err(Failure::usage(format!(
-                "messages and runs are in a database here ({} is set): back it up with PostgreSQL's own pg_dump. For what is in \
-                 the data folder alone (users, tokens, the audit log), unset the variable for this command",
-                storage::VARIABLE
-            )));
-        }
         let data = self.data.folder()?;
-        let lost = fonio_store::backup(&data, &self.folder).map_err(Failure::failed)?;
-        let kept = if data.join("fonio.db").exists() || data.join("tenants").exists() {
+        let part = match self.without_messages {
+            true => Part::WithoutStores,
+            false => Part::All,
+        };
+        if part == Part::All {
+            require_file(&data)?;
+        }
+        let lost = fonio_store::backup(&data, &self.folder, part).map_err(Failure::failed)?;
+        if self.json {
+            println!("{}", json!({ "folder": self.folder, "lost": lost }));
+            return Ok(Exit::Success);
+        }
+        let stores = data.join("fonio.db").exists() || data.join("tenants").exists();
+        let kept = if stores && part == Part::All {
             self.folder.display().to_string()
         } else {
             format!(
-                "{}: users, tokens and the audit log; messages and runs are not in this data folder",
+                "{}: users, tokens and the audit log; no messages and runs",
                 self.folder.display()
             )
         };
@@ -50,6 +64,20 @@ impl Backup {
     }
 }
 
+/// What is in the data folder is old where the host keeps messages in a database, and no backup of what there is.
+fn require_file(data: &Path) -> Result<(), Failure> {
+    let variable = std::env::var_os(storage::VARIABLE).is_some_and(|url| !url.is_empty());
+    let why = match (variable, storage::elsewhere(data)) {
+        (true, _) => format!("{} is set", storage::VARIABLE),
+        (false, Some(database)) => format!("{database}, as the host said when it started"),
+        (false, None) => return Ok(()),
+    };
+    Err(Failure::usage(format!(
+        "messages and runs are in a database here ({why}): back it up with PostgreSQL's own pg_dump. For what is in the data \
+         folder alone (users, tokens, the audit log), say --without-messages"
+    )))
+}
+
 /// Puts a backup into a new data folder. Nothing is overwritten; start the host on it after that.
 ///
 /// What had begun when the backup was taken begins again, as after a crash.
@@ -59,13 +87,20 @@ pub(crate) struct Restore {
     folder: PathBuf,
     #[command(flatten)]
     data: Data,
+    /// The folder of the data, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Restore {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let data = self.data.folder()?;
         fonio_store::restore(&self.folder, &data).map_err(Failure::failed)?;
-        paint::event("restored", &data.display().to_string());
+        if self.json {
+            println!("{}", json!({ "data": data }));
+        } else {
+            paint::event("restored", &data.display().to_string());
+        }
         Ok(Exit::Success)
     }
 }

@@ -1,13 +1,14 @@
 //! `fonio messages export` and `delete`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, IsTerminal, Write, stdin};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::confirm::confirm;
 use super::output::println;
 use super::reach::Reach;
 use super::{Exit, Failure, paint, when};
@@ -21,6 +22,9 @@ pub(crate) struct Export {
     which: Which,
     #[command(flatten)]
     reach: Reach,
+    /// Accepted, as by every command; the lines are JSON anyhow.
+    #[arg(long)]
+    json: bool,
     /// Where to write, a new file that only you can read [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -39,6 +43,9 @@ pub(crate) struct Delete {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
+    /// How many messages and runs went, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which messages.
@@ -168,39 +175,25 @@ impl Delete {
             wanted["dry_run"] = true.into();
             let found = client.look(DELETE, wanted.to_string()).await?.json()?;
             let count = found["messages"].as_u64().unwrap_or_default();
-            if count > 0 && !is_meant(count)? {
+            let messages = forget::many(count, "message");
+            let what = format!("{messages} would be deleted with everything that came of them");
+            if count > 0 && !confirm(&what)? {
                 client.close().await;
                 return Err(Failure::failed("nothing is deleted"));
             }
             wanted["dry_run"] = false.into();
         }
-        let gone = client.look(DELETE, wanted.to_string()).await?.json()?;
+        let gone = client.look(DELETE, wanted.to_string()).await?;
         client.close().await;
+        if self.json {
+            println!("{}", gone.text());
+            return Ok(Exit::Success);
+        }
+        let gone = gone.json()?;
         let number = |name: &str| gone[name].as_u64().unwrap_or_default();
         let (messages, runs) = (number("messages"), number("runs"));
         let said = [forget::many(messages, "message"), forget::many(runs, "run")];
         paint::event("deleted", &said.join(", "));
         Ok(Exit::Success)
     }
-}
-
-/// Asks at the terminal. Where there is none nobody can answer.
-fn is_meant(count: u64) -> Result<bool, Failure> {
-    let messages = forget::many(count, "message");
-    if !stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "{messages} would be deleted with everything that came of them; say --yes if that is meant"
-        )));
-    }
-    let mut err = anstream::stderr();
-    // Who has no standard error can still type.
-    let _ = write!(
-        err,
-        "delete {messages} with everything that came of them? [y/N] "
-    )
-    .and_then(|()| err.flush());
-    let mut answer = String::new();
-    let read = stdin().lock().read_line(&mut answer);
-    read.map_err(Failure::failed)?;
-    Ok(matches!(answer.trim(), "y" | "yes"))
 }

@@ -213,6 +213,7 @@ impl Ready {
                 let id = self.id_of(dir).await?;
                 let store = self.storage.open(&id, &self.data, None);
                 let store = store.map_err(Failure::failed)?;
+                self.leave_word()?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
                 let host = Arc::new(Host::new(
                     dir.clone(),
@@ -233,6 +234,7 @@ impl Ready {
             What::Tenants(dir) => {
                 // Each tenant's store has a lock of its own: without this one, a second host would be up and serve nobody.
                 let _held = DirectoryLock::take(&self.data).map_err(Failure::failed)?;
+                self.leave_word()?;
                 let listener = listener(fonio_project::DEFAULT_PORT).await?;
                 let entrance = self.doors.guard(listener, access, self.oidc)?;
                 let sandbox = Arc::new(sandbox::start_with(self.sandbox).await?);
@@ -257,6 +259,13 @@ impl Ready {
 }
 
 impl Ready {
+    fn leave_word(&self) -> Result<(), Failure> {
+        self.storage.leave_word(&self.data).map_err(|error| {
+            let data = self.data.display();
+            Failure::failed(format!("{data} cannot be written: {error}"))
+        })
+    }
+
     /// The id of the project, where the store goes by it.
     async fn id_of(&self, dir: &Path) -> Result<String, Failure> {
         if !self.storage.is_shared() {
@@ -369,9 +378,12 @@ pub(crate) fn project_dir(named: Option<PathBuf>) -> Result<PathBuf, Failure> {
     if dir.is_dir() {
         return Ok(dir);
     }
+    let what = match dir.exists() {
+        true => format!("{} is not a directory", dir.display()),
+        false => format!("there is no directory {}", dir.display()),
+    };
     Err(Failure::usage(format!(
-        "{} is not a directory; name the project's directory: fonio serve DIR",
-        dir.display()
+        "{what}; name that of the project: `fonio serve DIR`, and --project DIR for other commands"
     )))
 }
 

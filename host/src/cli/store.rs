@@ -1,12 +1,14 @@
 //! `fonio store`: the file that a host keeps everything in, while no host uses it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use fonio_project::format_size;
-use fonio_store::Copied;
+use fonio_store::{Copied, StoreError};
+use serde_json::{Map, json};
 
 use super::access::Data;
+use super::output::println;
 use super::{Exit, Failure, paint, serve};
 use crate::host::load_project;
 use crate::storage;
@@ -36,6 +38,9 @@ pub(crate) struct Copy {
     /// That id itself; of a tenant, the name of its folder.
     #[arg(long)]
     id: Option<String>,
+    /// How many rows of each table were copied, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Writes the file of a data folder anew, as small as it can be. No host may use it; it takes as much room again meanwhile.
@@ -43,6 +48,9 @@ pub(crate) struct Copy {
 pub(crate) struct Compact {
     #[command(flatten)]
     data: Data,
+    /// How many bytes it has, and had before, as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl StoreCommand {
@@ -68,21 +76,60 @@ impl Copy {
             None => project_id(self.project).await?,
         };
         let from = self.from;
+        require_store(&from, "--from")?;
+        let quiet = self.json;
         let copy = move || {
-            let said = |table: &Copied| {
-                if table.rows > 0 {
+            let mut rows = Map::new();
+            let heard = |table: &Copied| {
+                if table.rows > 0 && !quiet {
                     paint::event("copied", &format!("{} {}", table.rows, table.table));
                 }
+                rows.insert(table.table.clone(), table.rows.into());
             };
-            fonio_store::copy_to_server(&from, &url, &id, said)
+            fonio_store::copy_to_server(&from, &url, &id, heard).map(|()| rows)
         };
         let done = tokio::task::spawn_blocking(copy).await;
-        done.map_err(Failure::failed)?.map_err(Failure::failed)?;
+        let copied = done.map_err(Failure::failed)?.map_err(unused)?;
+        if self.json {
+            println!("{}", json!({ "copied": copied }));
+            return Ok(Exit::Success);
+        }
         paint::event(
             "copied",
             "everything; serve with the database from now on, and no longer from the file",
         );
         Ok(Exit::Success)
+    }
+}
+
+/// There is a file to work on.
+fn require_store(data: &Path, option: &str) -> Result<(), Failure> {
+    if data.join("fonio.db").exists() {
+        return Ok(());
+    }
+    let why = match data.join("tenants").is_dir() {
+        true => "it has those of tenants: name one, ",
+        false => "name the folder of a host's data, ",
+    };
+    Err(Failure::failed(format!(
+        "there is no store (fonio.db) in {}; {why}{option} DIR",
+        data.display()
+    )))
+}
+
+/// A host that runs has the file for itself.
+fn unused(error: StoreError) -> Failure {
+    match error {
+        StoreError::InUse { dir, pid } => {
+            let pid = pid
+                .map(|pid| format!(" (process {pid})"))
+                .unwrap_or_default();
+            Failure::failed(format!(
+                "another host{pid} is using {}, and this needs its file alone: stop the host first",
+                dir.display()
+            ))
+        }
+        error => Failure::failed(error),
     }
 }
 
@@ -101,8 +148,13 @@ pub(crate) async fn project_id(dir: Option<PathBuf>) -> Result<String, Failure> 
 impl Compact {
     fn execute(self) -> Result<Exit, Failure> {
         let data = self.data.folder()?;
-        let (before, after) = fonio_store::compact(&data).map_err(Failure::failed)?;
-        let said = format!("{}, before {}", format_size(after), format_size(before));
+        require_store(&data, "--data")?;
+        let (before, after) = fonio_store::compact(&data).map_err(unused)?;
+        if self.json {
+            println!("{}", json!({ "bytes": after, "bytes_before": before }));
+            return Ok(Exit::Success);
+        }
+        let said = format!("{}, {} before", format_size(after), format_size(before));
         paint::event("compacted", &said);
         Ok(Exit::Success)
     }

@@ -1,7 +1,12 @@
 //! Times: as people type them, and as they read them, in the time zone of this machine (`TZ`, else the system's).
 
+use std::path::Path;
+use std::sync::Once;
+
 use chrono::{DateTime, Local, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone};
 use fonio_project::parse_duration;
+
+use super::paint;
 
 /// A time, in milliseconds since 1970: `2d` is that long ago; `2026-11-21` begins that day here; `2026-11-21T10:30` is here,
 /// unless a zone follows.
@@ -27,7 +32,10 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
             .iter()
             .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
     });
-    let local = time.map(|time| Local.from_local_datetime(&time));
+    let local = time.map(|time| {
+        warn_of_unknown_zone();
+        Local.from_local_datetime(&time)
+    });
     match local {
         // Of an hour that a clock shows twice, the first.
         Some(MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _)) => {
@@ -44,12 +52,40 @@ pub(crate) fn short(ms: i64) -> String {
     let Some(time) = DateTime::from_timestamp_millis(ms) else {
         return ms.to_string();
     };
+    warn_of_unknown_zone();
     let time = time.with_timezone(&Local);
     if time.date_naive() == Local::now().date_naive() {
         time.format("%H:%M:%S").to_string()
     } else {
         time.format("%Y-%m-%d %H:%M").to_string()
     }
+}
+
+/// Says, once, that `TZ` names no zone: times are then those of the system's zone, or of UTC, without a word.
+fn warn_of_unknown_zone() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        if let Some(zone) = std::env::var("TZ").ok().filter(|zone| !is_zone(zone)) {
+            paint::warning(&format!(
+                "TZ names no time zone that this machine has: {zone}; times are as if it was not set"
+            ));
+        }
+    });
+}
+
+/// Whether a zone is meant as POSIX writes it (`UTC-11:30`, `CET-1CEST`) or named as the system's files are.
+fn is_zone(text: &str) -> bool {
+    const FOLDERS: [&str; 3] = ["/usr/share/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo"];
+    let name = text.strip_prefix(':').unwrap_or(text);
+    let abbreviation = name.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+    let is_posix = name.starts_with('<')
+        || abbreviation.len() < name.len()
+            && abbreviation.starts_with(|it: char| it.is_ascii_digit() || "+-".contains(it));
+    let has_file = || {
+        let mut folders = FOLDERS.iter();
+        folders.any(|folder| Path::new(folder).join(name).is_file())
+    };
+    ["", "UTC", "GMT", "localtime"].contains(&name) || is_posix || has_file()
 }
 
 /// How long something took.
@@ -78,6 +114,23 @@ mod tests {
         assert_eq!(parse("2026-11-21 10:30"), time);
         for wrong in ["yesterday", "2026-13-01", "", "-2d"] {
             assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_known_by_its_offset_or_by_its_file() {
+        for zone in [
+            "",
+            "UTC",
+            "UTC-11:30",
+            "CET-1CEST,M3.5.0,M10.5.0/3",
+            "<+03>-3",
+            ":UTC",
+        ] {
+            assert!(is_zone(zone), "{zone}");
+        }
+        for wrong in ["Mars/Olympus", "nowhere", "+3", "Europe"] {
+            assert!(!is_zone(wrong), "{wrong}");
         }
     }
 

@@ -7,15 +7,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Reply, outages};
+use super::{Reply, filter, outages};
 use crate::clock::next_tick;
 use crate::host::Host;
 use crate::receiver::webhook_path;
-
-/// Messages in one answer unless `limit` asks for fewer or more.
-const ROWS_DEFAULT: usize = 50;
-/// The most messages in one answer.
-const ROWS_MAX: usize = 500;
 
 fn not_found(why: &str) -> Reply {
     Reply::problem(StatusCode::NOT_FOUND, why)
@@ -127,52 +122,17 @@ fn starts_on(project: &Project, job: &Job) -> Vec<String> {
         .collect()
 }
 
-/// The newest, or those before one.
+/// Those that the query asks for, newest first.
 pub async fn messages(host: &Host, query: Option<&str>) -> Result<Reply, StoreError> {
-    let part = match Part::of(query, "messages", "message") {
-        Ok(part) => part,
-        Err(refusal) => return Ok(refusal),
+    let filter = match filter::of_messages(query.unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(said) => return Ok(Reply::problem(StatusCode::BAD_REQUEST, &said)),
     };
-    let filter = MessageFilter {
-        limit: part.limit,
-        before: part.before.map(MessageId),
-    };
-    let messages = host.store.messages(filter).await?;
+    let found = host.store.messages(filter).await?;
     Ok(Reply::json(
         StatusCode::OK,
-        &json!({ "messages": messages }),
+        &json!({ "messages": found.messages, "next": found.next }),
     ))
-}
-
-/// Which part of a list is asked for, newest first.
-struct Part {
-    limit: usize,
-    before: Option<i64>,
-}
-
-impl Part {
-    fn of(query: Option<&str>, list: &str, one: &str) -> Result<Part, Reply> {
-        let mut part = Part {
-            limit: ROWS_DEFAULT,
-            before: None,
-        };
-        for (name, value) in form_urlencoded::parse(query.unwrap_or("").as_bytes()) {
-            match (name.as_ref(), value.parse::<i64>()) {
-                ("limit", Ok(limit)) if limit > 0 => {
-                    part.limit =
-                        usize::try_from(limit).map_or(ROWS_MAX, |limit| limit.min(ROWS_MAX));
-                }
-                ("before", Ok(id)) => part.before = Some(id),
-                _ => {
-                    let said = format!(
-                        "{list} takes limit (1 to {ROWS_MAX}) and before (a {one}'s id), not {name}={value}"
-                    );
-                    return Err(Reply::problem(StatusCode::BAD_REQUEST, &said));
-                }
-            }
-        }
-        Ok(part)
-    }
 }
 
 /// One message, whole.
@@ -185,8 +145,9 @@ pub async fn message(host: &Host, id: &str) -> Result<Reply, StoreError> {
     let filter = MessageFilter {
         limit: 1,
         before: Some(MessageId(id.0.saturating_add(1))),
+        ..MessageFilter::default()
     };
-    let listed = host.store.messages(filter).await?.pop();
+    let listed = host.store.messages(filter).await?.messages.pop();
     let (Some(found), Some(summary)) = (found, listed.filter(|listed| listed.id == id)) else {
         return Ok(not_found("there is no message of that id"));
     };

@@ -4,15 +4,16 @@
 //! cannot be done again, because its job is gone, holds up no other.
 
 use fonio_access::{Event, Principal, What};
-use fonio_store::{AgainFrom, Order, RunDetail, RunId, RunSearch, Standing, StoreError};
+use fonio_store::{Order, RunAgain, RunId, RunSearch, RunStatus, Standing, StoreError};
 use futures_util::stream::{self, StreamExt};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::Reply;
-use super::decide::{self, From, Refused};
+use super::decide::{self, From, PLACES, Refused};
 use super::filter::{Filter, Status};
 use super::peer::Peer;
 use super::routes::Decision;
@@ -23,6 +24,8 @@ use crate::receiver::intake;
 const RUNS_MAX: usize = 1_000;
 /// On their way to the store at once: it commits them together.
 const AT_ONCE: usize = 64;
+/// 16 MiB: of a state that somebody has edited, each run that is on its way has a copy.
+const BYTES_AT_ONCE: usize = 16 << 20;
 
 /// What is asked for; all of it may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -35,20 +38,16 @@ struct Asked {
     since_ms: Option<i64>,
     until_ms: Option<i64>,
     /// Where each begins again.
-    from: Option<Start>,
+    from: Option<From>,
+    /// The state that each starts from, in place of its own.
+    input: Option<Box<RawValue>>,
+    /// How long each waits before it begins.
+    delay_ms: u64,
     /// Only says about which it would be decided.
     dry_run: bool,
     limit: Option<usize>,
     /// From where on, as the reply before said.
     next: Option<RunId>,
-}
-
-/// Where runs begin again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Start {
-    Failed,
-    Start,
 }
 
 /// What became of one.
@@ -92,49 +91,84 @@ impl Asked {
         }
     }
 
-    /// Those that can be decided about so. The oldest dead letters first: that is the order in which they were to be done.
-    /// The newest open runs first: none is to begin because the one before it is ended.
+    /// Those that can be decided about so. The oldest first of what has ended: that is the order in which they were to be
+    /// done. The newest open runs first: none is to begin because the one before it is ended.
     fn search(&self, decision: Decision) -> Result<RunSearch, Refused> {
-        let allowed: &[Status] = match decision {
-            Decision::Retry | Decision::Discard => &[Status::Dead, Status::Failed],
-            Decision::Cancel => &[Status::Open, Status::Queued, Status::Running],
-        };
-        if let Some(status) = self.status
-            && !allowed.contains(&status)
-        {
-            return Err(Refused {
-                status: StatusCode::BAD_REQUEST,
-                said: match decision {
-                    Decision::Cancel => "`status` is open (the default), queued or running: what has ended cannot be ended".to_owned(),
-                    _ => "`status` is failed or left out: this is for runs that have failed and that nobody has decided about".to_owned(),
-                },
-            });
-        }
-        if self.from.is_some() && decision != Decision::Retry {
-            let said = "`from` is for a retry".to_owned();
-            return Err(Refused {
-                status: StatusCode::BAD_REQUEST,
-                said,
-            });
-        }
+        self.check(decision)?;
         let limit = self.limit.unwrap_or(RUNS_MAX).clamp(1, RUNS_MAX);
-        let search = match decision {
-            Decision::Retry | Decision::Discard => {
-                let search = self.filter().search(Order::OldestFirst(self.next), limit);
-                RunSearch {
-                    standing: Standing::Dead,
-                    ..search
-                }
-            }
+        let (standing, order) = match decision {
+            Decision::Retry if self.does_well_again() => (
+                Standing::Is(RunStatus::Succeeded),
+                Order::OldestFirst(self.next),
+            ),
+            Decision::Retry | Decision::Discard => (Standing::Dead, Order::OldestFirst(self.next)),
             Decision::Cancel => {
-                let filter = Filter {
-                    status: self.status.or(Some(Status::Open)),
-                    ..self.filter()
-                };
-                filter.search(Order::NewestFirst(self.next), limit)
+                let standing = self.status.map_or(Standing::Open, Standing::from);
+                (standing, Order::NewestFirst(self.next))
             }
         };
-        Ok(search)
+        Ok(RunSearch {
+            standing,
+            ..self.filter().search(order, limit)
+        })
+    }
+
+    fn check(&self, decision: Decision) -> Result<(), Refused> {
+        let (allowed, said): (&[Status], &str) = match decision {
+            Decision::Retry => (
+                &[Status::Dead, Status::Failed, Status::Succeeded],
+                "`status` is succeeded, or failed or left out: runs that have failed and that nobody has decided about",
+            ),
+            Decision::Discard => (
+                &[Status::Dead, Status::Failed],
+                "`status` is failed or left out: this is for runs that have failed and that nobody has decided about",
+            ),
+            Decision::Cancel => (
+                &[Status::Open, Status::Queued, Status::Running],
+                "`status` is open (the default), queued or running: what has ended cannot be ended",
+            ),
+        };
+        if self.status.is_some_and(|status| !allowed.contains(&status)) {
+            return Err(wrong(said));
+        }
+        let differs = self.from.is_some() || self.input.is_some() || self.delay_ms > 0;
+        if differs && decision != Decision::Retry {
+            return Err(wrong("`from`, `input` and `delay_ms` are for a retry"));
+        }
+        if decision == Decision::Retry
+            && self.does_well_again()
+            && self.next.is_some()
+            && self.until_ms.is_none()
+        {
+            return Err(wrong(
+                "a call that goes on names `until_ms` as the reply before did: what that call began again may have succeeded by now",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether runs are meant that have succeeded, of which nobody waits for a decision.
+    fn does_well_again(&self) -> bool {
+        self.status == Some(Status::Succeeded)
+    }
+
+    /// For the audit log: which runs, and what differs from their first time.
+    fn in_words(&self) -> String {
+        let mut words = json!(self.filter()).to_string();
+        if let Some(from) = &self.from {
+            words += &format!(", {from}");
+        }
+        if self.input.is_some() {
+            words += ", with another state";
+        }
+        words
+    }
+}
+
+fn wrong(said: &str) -> Refused {
+    Refused {
+        status: StatusCode::BAD_REQUEST,
+        said: said.to_owned(),
     }
 }
 
@@ -157,11 +191,19 @@ async fn decide_about(
     decision: Decision,
     request: Request<Incoming>,
 ) -> Result<Reply, Reply> {
-    let asked = read(host, request).await?;
+    let mut asked = read(host, request).await?;
     let search = asked.search(decision).map_err(Reply::from)?;
+    if asked.does_well_again() {
+        // What is begun from here on may succeed before the next part is asked for, and is not meant.
+        asked.until_ms = asked.until_ms.or_else(|| Some(crate::runner::now_ms()));
+    }
     let found = host.store.search(search).await;
     let found = found.map_err(|error| Reply::from(Refused::from(error)))?;
-    let matched: Vec<RunId> = found.runs.iter().map(|run| run.id).collect();
+    let meant = found
+        .runs
+        .iter()
+        .filter(|run| !asked.does_well_again() || run.retried_by.is_none());
+    let matched: Vec<RunId> = meant.map(|run| run.id).collect();
     let decided = if asked.dry_run || matched.is_empty() {
         Vec::new()
     } else {
@@ -179,20 +221,21 @@ async fn decide_about(
             "{} of {} runs with {}",
             done.len(),
             matched.len(),
-            json!(asked.filter())
+            asked.in_words()
         );
         record(host, peer, principal, decision, &said);
     }
-    Ok(Reply::json(
-        StatusCode::OK,
-        &json!({
-            "dry_run": asked.dry_run,
-            "matched": matched,
-            "done": done,
-            "skipped": skipped,
-            "next": found.next,
-        }),
-    ))
+    let mut said = json!({
+        "dry_run": asked.dry_run,
+        "matched": matched,
+        "done": done,
+        "skipped": skipped,
+        "next": found.next,
+    });
+    if asked.does_well_again() {
+        said["until_ms"] = json!(asked.until_ms);
+    }
+    Ok(Reply::json(StatusCode::OK, &said))
 }
 
 async fn read(host: &Host, request: Request<Incoming>) -> Result<Asked, Reply> {
@@ -208,8 +251,8 @@ async fn read(host: &Host, request: Request<Incoming>) -> Result<Asked, Reply> {
     };
     asked.map_err(|error| {
         let said = format!(
-            "this takes nothing, or JSON with any of workflow, job, status, error, since_ms, until_ms, from (\"failed\" or \"start\"), \
-             dry_run, limit (1 to {RUNS_MAX}) and next; {error}"
+            "this takes nothing, or JSON with any of workflow, job, status, error, since_ms, until_ms, from ({PLACES}), \
+             input, delay_ms, dry_run, limit (1 to {RUNS_MAX}) and next; {error}"
         );
         Reply::problem(StatusCode::BAD_REQUEST, &said)
     })
@@ -218,24 +261,42 @@ async fn read(host: &Host, request: Request<Incoming>) -> Result<Asked, Reply> {
 /// In their order: the store commits what comes in the order in which it comes.
 async fn retry(host: &Host, asked: &Asked, runs: Vec<RunId>) -> Result<Vec<Decided>, Reply> {
     let live = decide::live(host)?;
-    let details = host.store.for_retry(runs).await;
-    let details = details.map_err(|error| Reply::from(Refused::from(error)))?;
-    let from = |run: &RunDetail| match asked.from {
-        Some(Start::Start) => decide::first_steps(&live, run, From::Start, None),
-        Some(Start::Failed) | None => decide::first_steps(&live, run, From::Failed, None),
+    let from = asked.from.clone().unwrap_or(From::Failed);
+    let not_before_ms = decide::not_before(asked.delay_ms).map_err(Reply::from)?;
+    let job = match &from {
+        From::Job(job) => Some(job.clone()),
+        _ => None,
     };
-    let each = details.into_iter().map(|run| (run.run.id, from(&run)));
-    let each = each.map(|(id, first)| async move {
-        match first {
-            Ok((first, _)) => again(host, id, first).await,
-            Err(refused) => Decided::skipped(id, refused.said),
+    let details = host.store.for_retry(runs, job).await;
+    let details = details.map_err(|error| Reply::from(Refused::from(error)))?;
+    let input = asked.input.as_deref();
+    let each = details.into_iter().map(|run| {
+        let first = decide::first_steps(&live, &run, &from, input);
+        async move {
+            match first {
+                Ok((first, _)) => {
+                    let how = RunAgain {
+                        first,
+                        not_before_ms,
+                    };
+                    again(host, asked, run.run.id, how).await
+                }
+                Err(refused) => Decided::skipped(run.run.id, refused.said),
+            }
         }
     });
-    Ok(stream::iter(each).buffered(AT_ONCE).collect().await)
+    let bytes = input.map_or(0, |input| input.get().len());
+    let at_once = (BYTES_AT_ONCE / bytes.max(1)).clamp(1, AT_ONCE);
+    Ok(stream::iter(each).buffered(at_once).collect().await)
 }
 
-async fn again(host: &Host, run: RunId, first: Vec<AgainFrom>) -> Decided {
-    match host.store.run_dead_again(run, first).await {
+async fn again(host: &Host, asked: &Asked, run: RunId, how: RunAgain) -> Decided {
+    let begun = if asked.does_well_again() {
+        host.store.run_again_once(run, how).await
+    } else {
+        host.store.run_dead_again(run, how).await
+    };
+    match begun {
         Ok(Some(by)) => Decided::Done {
             run,
             retried_by: Some(by),

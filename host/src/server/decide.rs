@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use fonio_access::{Event, Principal, What};
+use fonio_project::{DELAY_MAX, format_duration};
 use fonio_store::{
-    AgainFrom, AgainInput, RunDetail, RunId, StepDetail, StepId, StepState, StoreError,
+    AgainFrom, AgainInput, RunAgain, RunDetail, RunId, StepDetail, StepId, StepState, StoreError,
 };
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -29,24 +30,45 @@ struct Wanted {
     from: Option<Box<RawValue>>,
     /// The state to start from, in place of the one it started from.
     input: Option<Box<RawValue>>,
+    /// How long the new run waits before it begins.
+    delay_ms: u64,
 }
 
-/// Where to begin.
+/// Where runs begin again.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum From {
     Failed,
     Start,
+    /// Where a job of this id did.
+    Job(String),
+    /// A number, which only one run has.
+    #[serde(skip)]
     Step(StepId),
 }
 
 impl Wanted {
     fn from(&self) -> Result<From, Reply> {
-        match self.from.as_deref().map(RawValue::get) {
-            None | Some("\"failed\"") => Ok(From::Failed),
-            Some("\"start\"") => Ok(From::Start),
-            Some(number) => number
-                .parse()
-                .map(From::Step)
-                .map_err(|_| wrong("`from` is \"failed\", \"start\" or the number of a step")),
+        let Some(text) = self.from.as_deref().map(RawValue::get) else {
+            return Ok(From::Failed);
+        };
+        let step = text.parse().map(From::Step);
+        step.or_else(|_| serde_json::from_str(text))
+            .map_err(|_| wrong(&format!("`from` is {PLACES}, or the number of a step")))
+    }
+}
+
+/// What `from` takes, of whichever run.
+pub(super) const PLACES: &str = "\"failed\", \"start\" or {\"job\": the id of a job}";
+
+impl std::fmt::Display for From {
+    /// For the audit log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            From::Failed => f.write_str("from what failed"),
+            From::Start => f.write_str("from the start"),
+            From::Job(job) => write!(f, "from the job {job}"),
+            From::Step(step) => write!(f, "from step {step}"),
         }
     }
 }
@@ -105,7 +127,11 @@ async fn cancel(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
 }
 
 async fn discard(host: &Host, id: RunId) -> Result<(Reply, String), Reply> {
-    let found = host.store.for_retry(vec![id]).await.map_err(refused)?;
+    let found = host
+        .store
+        .for_retry(vec![id], None)
+        .await
+        .map_err(refused)?;
     if found.is_empty() {
         return Err(refused(StoreError::NoSuchRun { run: id }));
     }
@@ -137,30 +163,62 @@ async fn retry(
     let run = run.ok_or_else(|| refused(StoreError::NoSuchRun { run: id }))?;
     let wanted = wanted(host, request).await?;
     let from = wanted.from()?;
-    let (first, detail) = first_steps(&live, &run, from, wanted.input)?;
-    let again = host.store.run_again(id, first).await.map_err(refused)?;
+    let not_before_ms = not_before(wanted.delay_ms)?;
+    let (first, detail) = first_steps(&live, &run, &from, wanted.input.as_deref())?;
+    let again = RunAgain {
+        first,
+        not_before_ms,
+    };
+    let again = host.store.run_again(id, again).await.map_err(refused)?;
     let reply = Reply::json(StatusCode::CREATED, &json!({ "run_id": again }));
     Ok((reply, format!("{detail}, as run {again}")))
+}
+
+/// When a run that waits so long may begin; without a delay, at any time.
+pub(super) fn not_before(delay_ms: u64) -> Result<i64, Refused> {
+    if u128::from(delay_ms) > DELAY_MAX.as_millis() {
+        let most = format_duration(DELAY_MAX);
+        return Err(Refused {
+            status: StatusCode::BAD_REQUEST,
+            said: format!("`delay_ms` puts a run off by {most} at most"),
+        });
+    }
+    Ok(match i64::try_from(delay_ms) {
+        Ok(0) | Err(_) => 0,
+        Ok(delay) => crate::runner::now_ms().saturating_add(delay),
+    })
 }
 
 /// Where the new run begins, and that in words.
 pub(super) fn first_steps(
     live: &Live,
     run: &RunDetail,
-    from: From,
-    input: Option<Box<RawValue>>,
+    from: &From,
+    input: Option<&RawValue>,
 ) -> Result<(Vec<AgainFrom>, String), Refused> {
-    let steps = match from {
+    let absent = |what: String| Refused {
+        status: StatusCode::NOT_FOUND,
+        said: format!("run {} has no step {what}", run.run.id),
+    };
+    let mut steps = match from {
         From::Step(id) => {
-            let named = run.steps.iter().find(|step| step.id == id);
-            vec![named.ok_or_else(|| Refused {
-                status: StatusCode::NOT_FOUND,
-                said: format!("run {} has no step {id}", run.run.id),
-            })?]
+            let named = run.steps.iter().find(|step| step.id == *id);
+            vec![named.ok_or_else(|| absent(id.to_string()))?]
+        }
+        From::Job(job) => {
+            let steps = of_job(run, job);
+            if steps.is_empty() {
+                return Err(absent(format!("of the job {job}")));
+            }
+            steps
         }
         From::Start => Vec::new(),
         From::Failed => left_undone(run),
     };
+    if let (From::Job(_), Some(_)) = (from, input) {
+        // The same state for the same job.
+        steps.truncate(1);
+    }
     let edited = input.map(|state| AgainInput::Edited(state.get().as_bytes().to_vec()));
     let first = match (steps.as_slice(), edited) {
         ([], edited) => from_the_start(live, run, edited)?,
@@ -230,6 +288,13 @@ fn left_undone(run: &RunDetail) -> Vec<&StepDetail> {
     causes.copied().collect()
 }
 
+/// The steps of a job, which are several where edges lead to it from several.
+fn of_job<'r>(run: &'r RunDetail, job: &str) -> Vec<&'r StepDetail> {
+    let named = |key: &str| key == job || flow::id_of(&run.run.workflow, key) == job;
+    let steps = run.steps.iter();
+    steps.filter(|step| named(&step.job)).collect()
+}
+
 fn input_of(run: &RunDetail, step: &StepDetail) -> AgainInput {
     match (step.input, run.run.message) {
         (Some(dataclip), _) => AgainInput::Dataclip(dataclip),
@@ -266,7 +331,7 @@ fn from_the_start(
 
 fn wrong(why: &str) -> Reply {
     let said = format!(
-        "a retry takes nothing, or JSON: {{\"from\": \"start\" or a step's id, \"input\": the state to start from}}; {why}"
+        "a retry takes nothing, or JSON: {{\"from\": \"start\", a step's id or {{\"job\": a job's id}}, \"input\": the state to start from, \"delay_ms\": how long to wait}}; {why}"
     );
     Reply::problem(StatusCode::BAD_REQUEST, &said)
 }

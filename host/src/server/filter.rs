@@ -1,7 +1,7 @@
 //! Which runs: what a list asks for in its query, and what is decided about many at once names in its body. Both have the
-//! same names.
+//! same names. And which messages.
 
-use fonio_store::{Order, RunId, RunSearch, RunStatus, Standing};
+use fonio_store::{MessageFilter, MessageId, Order, RunId, RunSearch, RunStatus, Standing};
 use serde::{Deserialize, Serialize};
 
 /// Runs in one list unless `limit` asks for fewer or more.
@@ -128,6 +128,40 @@ pub fn of_query(query: &str) -> Result<RunSearch, String> {
     Ok(filter.search(order.unwrap_or(Order::NewestFirst(None)), limit))
 }
 
+/// What the query of a list of messages asks for.
+///
+/// # Errors
+/// A sentence that says what it takes.
+pub fn of_messages(query: &str) -> Result<MessageFilter, String> {
+    let mut filter = MessageFilter {
+        limit: ROWS_DEFAULT,
+        ..MessageFilter::default()
+    };
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let number = || value.parse::<i64>().ok();
+        let known = match name.as_ref() {
+            "source" => set(&mut filter.source, Some(value.clone().into_owned())),
+            "since_ms" => set(&mut filter.since_ms, number()),
+            "until_ms" => set(&mut filter.until_ms, number()),
+            "before" => set(&mut filter.before, number().map(MessageId)),
+            "limit" => match value.parse::<usize>() {
+                Ok(asked) if asked > 0 => {
+                    filter.limit = asked.min(ROWS_MAX);
+                    true
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        if !known {
+            return Err(format!(
+                "messages takes limit (1 to {ROWS_MAX}), before (a message's id), source, since_ms and until_ms, not {name}={value}"
+            ));
+        }
+    }
+    Ok(filter)
+}
+
 /// Whether there was something to set.
 fn set<T>(to: &mut Option<T>, value: Option<T>) -> bool {
     let is = value.is_some();
@@ -160,6 +194,23 @@ mod tests {
             }
         );
         assert_eq!(of_query(""), Ok(RunSearch::default()));
+    }
+
+    #[test]
+    fn a_query_of_messages_says_where_and_when_they_arrived() {
+        let query = "source=inbox&since_ms=1&until_ms=2&limit=9999&before=7";
+        let filter = MessageFilter {
+            limit: ROWS_MAX,
+            before: Some(MessageId(7)),
+            source: Some("inbox".to_owned()),
+            since_ms: Some(1),
+            until_ms: Some(2),
+        };
+        assert_eq!(of_messages(query), Ok(filter));
+        for query in ["sort=up", "limit=0", "before=x", "since_ms=yesterday"] {
+            let said = of_messages(query).expect_err(query);
+            assert!(said.contains("messages takes limit (1 to 500)"), "{said}");
+        }
     }
 
     #[test]

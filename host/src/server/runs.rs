@@ -40,7 +40,7 @@ async fn failures(host: &Host, runs: &[RunSummary]) -> Result<BTreeMap<RunId, Va
     if failed.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let details = host.store.for_retry(failed).await?;
+    let details = host.store.for_retry(failed, None).await?;
     let short = |run: &RunDetail| {
         let steps = run.steps.iter().rev();
         let step = steps

@@ -31,6 +31,24 @@ pub enum AgainInput {
     Edited(Vec<u8>),
 }
 
+/// How a run is done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunAgain {
+    /// The steps to begin with.
+    pub first: Vec<AgainFrom>,
+    /// Before which (milliseconds since 1970) none of them goes into the queue. Default: whoever does it again wants it now.
+    pub not_before_ms: i64,
+}
+
+impl From<Vec<AgainFrom>> for RunAgain {
+    fn from(first: Vec<AgainFrom>) -> RunAgain {
+        RunAgain {
+            first,
+            not_before_ms: 0,
+        }
+    }
+}
+
 impl AgainFrom {
     fn edited(&mut self) -> Option<&mut Vec<u8>> {
         match &mut self.input {
@@ -46,19 +64,40 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchRun`], [`StoreError::RunOpen`] while it has not ended, [`StoreError::NoSuchDataclip`] and
     /// [`StoreError::NoSuchMessage`] if what it would start from is forgotten, and [`StoreError::Full`].
-    pub async fn run_again(&self, of: RunId, first: Vec<AgainFrom>) -> Result<RunId, StoreError> {
-        self.change(self.again(of, first).await?).await
+    pub async fn run_again(
+        &self,
+        of: RunId,
+        again: impl Into<RunAgain>,
+    ) -> Result<RunId, StoreError> {
+        self.change(self.again(of, again.into()).await?).await
+    }
+
+    /// Does a run again unless somebody has before: of two who decide at the same moment only one does.
+    ///
+    /// # Errors
+    /// As [`Store::run_again`].
+    pub async fn run_again_once(
+        &self,
+        of: RunId,
+        again: impl Into<RunAgain>,
+    ) -> Result<Option<RunId>, StoreError> {
+        self.change(Once(self.again(of, again.into()).await?)).await
     }
 
     /// The change that does a run again, its large states in files already.
-    pub(crate) async fn again(
-        &self,
-        of: RunId,
-        mut first: Vec<AgainFrom>,
-    ) -> Result<Again, StoreError> {
+    pub(crate) async fn again(&self, of: RunId, again: RunAgain) -> Result<Again, StoreError> {
+        let RunAgain {
+            mut first,
+            not_before_ms,
+        } = again;
         let edited = first.iter_mut().filter_map(AgainFrom::edited);
         let placed = self.bodies().place(edited.collect()).await?;
-        Ok(Again { of, first, placed })
+        Ok(Again {
+            of,
+            first,
+            not_before_ms,
+            placed,
+        })
     }
 
     /// Ends a run that has not ended: what waits in it goes, and what its running step leaves is not kept. No if it had
@@ -74,6 +113,7 @@ impl Store {
 pub(crate) struct Again {
     pub(crate) of: RunId,
     pub(crate) first: Vec<AgainFrom>,
+    pub(crate) not_before_ms: i64,
     pub(crate) placed: Placed,
 }
 
@@ -109,8 +149,7 @@ impl Change for Again {
             first,
             turn: Turn {
                 ordering_key: before.ordering_key,
-                // Whoever does it again wants it now.
-                not_before_ms: Some(0),
+                not_before_ms: Some(self.not_before_ms),
             },
         };
         let run = writing.begin_run(&run, before.message, now_ms())?;
@@ -175,6 +214,26 @@ impl Again {
             job: from.job.clone(),
             input,
         })
+    }
+}
+
+struct Once(Again);
+
+impl Change for Once {
+    type Answer = Option<RunId>;
+
+    fn weight(&self) -> usize {
+        self.0.weight()
+    }
+
+    fn apply(&self, writing: &mut Writing<'_>) -> Result<Option<RunId>, Failure> {
+        // It changes nothing but who else may: another host waits here, and then finds what this one has done.
+        let first = writing.db.query_opt(
+            "UPDATE runs SET retried_by = NULL WHERE id = $1 AND retried_by IS NULL RETURNING id",
+            values![self.0.of],
+            |_| Ok(()),
+        )?;
+        first.map(|()| self.0.apply(writing)).transpose()
     }
 }
 

@@ -60,12 +60,21 @@ fn failed(file: &Path) -> impl Fn(io::Error) -> BackupError {
 /// Says that a copy is whole.
 const FINISHED: &str = "backup.txt";
 
+/// What of a data folder is copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything.
+    All,
+    /// Not the stores, in which messages and runs are.
+    WithoutStores,
+}
+
 /// Copies the data folder `data` into the new folder `to`, also while a host works in it: all that was accepted before
 /// this is called is in it. Gives the files of bodies that are lost: the store names them, and they are not there.
 ///
 /// # Errors
 /// [`BackupError`]; then there is no folder `to`.
-pub fn backup(data: &Path, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
+pub fn backup(data: &Path, to: &Path, part: Part) -> Result<Vec<PathBuf>, BackupError> {
     if !["fonio.db", "access.sqlite", "tenants"]
         .iter()
         .any(|it| data.join(it).exists())
@@ -82,7 +91,7 @@ pub fn backup(data: &Path, to: &Path) -> Result<Vec<PathBuf>, BackupError> {
         {
             return Err(BackupError::Within(to.to_owned()));
         }
-        copy_data(data, folder, &mut lost)?;
+        copy_data(data, folder, part, &mut lost)?;
         let said = format!(
             "A backup by fonio {}. `fonio restore` puts it back.\n",
             env!("CARGO_PKG_VERSION")
@@ -174,7 +183,12 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
 }
 
 /// Everything but what is SQLite's own beside its files.
-fn copy_data(from: &Path, to: &Path, lost: &mut Vec<PathBuf>) -> Result<(), BackupError> {
+fn copy_data(
+    from: &Path,
+    to: &Path,
+    part: Part,
+    lost: &mut Vec<PathBuf>,
+) -> Result<(), BackupError> {
     for entry in entries(from)? {
         let name = entry.file_name().unwrap_or_default().to_owned();
         let text = name.to_string_lossy();
@@ -183,7 +197,7 @@ fn copy_data(from: &Path, to: &Path, lost: &mut Vec<PathBuf>) -> Result<(), Back
             // Those of bodies come with the store that names them; a tenant may have any name.
             if text != "bodies" || from.ends_with("tenants") {
                 make_folder(&target)?;
-                copy_data(&entry, &target, lost)?;
+                copy_data(&entry, &target, part, lost)?;
             }
             continue;
         }
@@ -194,7 +208,9 @@ fn copy_data(from: &Path, to: &Path, lost: &mut Vec<PathBuf>) -> Result<(), Back
             continue;
         }
         if text == "fonio.db" {
-            lost.extend(copy_store(from, to)?);
+            if part == Part::All {
+                lost.extend(copy_store(from, to)?);
+            }
         } else if text.ends_with(".sqlite") {
             copy_database(&entry, &target)?;
         } else if entry.is_file() {

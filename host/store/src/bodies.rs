@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::change::Writing;
 use crate::error::StoreError;
+use crate::owner::give_to_owner_of_folder;
 use crate::sql::{Db, SqlError, values};
 
 /// 64 KiB: a smaller body costs less in 16 pages of the database than in a file, whose two syncs take a millisecond.
@@ -188,6 +189,8 @@ impl Bodies {
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)?;
+            give_to_owner_of_folder(all)?;
+            give_to_owner_of_folder(folder)?;
             sync(all)?;
             sync(all.parent().unwrap_or(all))?;
         }
@@ -206,8 +209,8 @@ impl Bodies {
             .write(true)
             .mode(0o600)
             .open(&temporary)?;
-        let written = file
-            .write_all(value)
+        let written = give_to_owner_of_folder(&temporary)
+            .and_then(|()| file.write_all(value))
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {

@@ -1,7 +1,7 @@
 //! Dead letters: runs that have failed, until somebody does them again or discards them. A run, its message and its states
 //! stay as they are; what is kept here is that somebody has yet to decide.
 
-use crate::again::{Again, AgainFrom};
+use crate::again::{Again, RunAgain};
 use crate::change::{Change, Failure, Writing};
 use crate::error::StoreError;
 use crate::ids::RunId;
@@ -36,9 +36,10 @@ impl Store {
     pub async fn run_dead_again(
         &self,
         of: RunId,
-        first: Vec<AgainFrom>,
+        again: impl Into<RunAgain>,
     ) -> Result<Option<RunId>, StoreError> {
-        self.change(DeadAgain(self.again(of, first).await?)).await
+        let again = self.again(of, again.into()).await?;
+        self.change(DeadAgain(again)).await
     }
 
     /// Takes runs off the dead letters, and gives those that were.
@@ -49,14 +50,18 @@ impl Store {
         self.change(Discard(runs)).await
     }
 
-    /// Runs with those of their steps that a retry begins from: the first, those that failed and what followed these, without their logs.
-    /// Runs that are not there are left out.
+    /// Runs with those of their steps that a retry begins from: the first, those that failed and what followed these, and
+    /// those of `job`, named by its key or its id; without their logs. Runs that are not there are left out.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn for_retry(&self, runs: Vec<RunId>) -> Result<Vec<RunDetail>, StoreError> {
+    pub async fn for_retry(
+        &self,
+        runs: Vec<RunId>,
+        job: Option<String>,
+    ) -> Result<Vec<RunDetail>, StoreError> {
         let each = move |db: &mut Db| {
-            let found = runs.iter().map(|run| ends(db, *run));
+            let found = runs.iter().map(|run| ends(db, *run, job.as_deref()));
             let found: Result<Vec<_>, SqlError> = found.collect();
             Ok(found?.into_iter().flatten().collect())
         };
@@ -64,15 +69,17 @@ impl Store {
     }
 }
 
-fn ends(db: &mut Db, id: RunId) -> Result<Option<RunDetail>, SqlError> {
+fn ends(db: &mut Db, id: RunId, job: Option<&str>) -> Result<Option<RunDetail>, SqlError> {
     let Some(run) = read::summary_of(db, id)? else {
         return Ok(None);
     };
+    let key = job.map(|job| format!("{}/{job}", run.workflow));
     let steps: Vec<StepDetail> = db.query(
         "SELECT id, job, status, attempt, exit_code, error, input, output, started_ms, finished_ms FROM steps
          WHERE run = $1 AND (status = 3 OR id = (SELECT min(id) FROM steps WHERE run = $1)
-             OR input IN (SELECT output FROM steps WHERE run = $1 AND status = 3)) ORDER BY id",
-        values![id],
+             OR input IN (SELECT output FROM steps WHERE run = $1 AND status = 3)
+             OR job = CAST($2 AS TEXT) OR job = CAST($3 AS TEXT)) ORDER BY id",
+        values![id, job, &key],
         read::settled_step,
     )?;
     Ok(Some(RunDetail {

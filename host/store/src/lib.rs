@@ -30,6 +30,7 @@ const STORE: common::Kind = common::Kind::File;
 
 mod accept;
 mod again;
+mod arrived;
 mod backup;
 mod begin;
 mod bodies;
@@ -57,6 +58,7 @@ mod link;
 mod lock;
 mod model;
 mod numbers;
+mod owner;
 mod pages;
 mod parked;
 mod publish;
@@ -79,8 +81,9 @@ mod waiters;
 mod window;
 mod writer;
 
-pub use again::{AgainFrom, AgainInput};
-pub use backup::{BackupError, backup, restore};
+pub use again::{AgainFrom, AgainInput, RunAgain};
+pub use arrived::FoundMessages;
+pub use backup::{BackupError, Part, backup, restore};
 pub use collections::{ITEMS_MAX, Item, ItemFilter, Items};
 pub use copy::{Copied, compact, copy_to_server};
 pub use deadline::Overdue;

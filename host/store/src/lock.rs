@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use crate::error::StoreError;
+use crate::owner::give_to_owner_of_folder;
 
 /// A data directory, held for as long as the value lives.
 #[derive(Debug)]
@@ -24,14 +25,16 @@ impl DirectoryLock {
             detail: error.to_string(),
         };
         make_folder(dir)?;
+        let path = dir.join("host.lock");
         // Not truncated: until the lock is ours, the number in the file is the holder's.
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(dir.join("host.lock"))
+            .open(&path)
             .map_err(unusable)?;
+        give_to_owner_of_folder(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -61,12 +64,17 @@ pub fn make_folder(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.and_then(|()| std::fs::write(dir.join(".gitignore"), "*\n"))
-        .map_err(|error| StoreError::Directory {
-            dir: dir.to_owned(),
-            detail: error.to_string(),
-        })
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        give_to_owner_of_folder(dir)?;
+        let ignored = dir.join(".gitignore");
+        std::fs::write(&ignored, "*\n")?;
+        give_to_owner_of_folder(&ignored)
+    };
+    make().map_err(|error| StoreError::Directory {
+        dir: dir.to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 fn holder(file: &mut File) -> Option<u32> {

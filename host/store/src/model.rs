@@ -62,12 +62,18 @@ pub struct MessageSummary {
 }
 
 /// Which messages to list, newest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageFilter {
     /// At most so many; more than [`MESSAGES_MAX`] is taken as that.
     pub limit: usize,
     /// Only messages older than this one.
     pub before: Option<MessageId>,
+    /// Only those that arrived there: `inbox`, or a webhook.
+    pub source: Option<String>,
+    /// Accepted at this time or later, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Accepted before this time.
+    pub until_ms: Option<i64>,
 }
 
 /// The most messages in one answer of [`Store::messages`](crate::Store::messages).

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::ids::{DataclipId, MessageId, RunId};
-use crate::model::{Counts, MessageFilter, MessageSummary, RunDetail, StoredMessage};
+use crate::model::{Counts, RunDetail, StoredMessage};
 use crate::read;
 use crate::sql::values;
 use crate::store::Store;
@@ -58,16 +58,6 @@ impl Store {
     pub async fn answers_within(&self, patience: Duration) -> bool {
         let asked = self.pages().read(|db| db.number("SELECT 1", values![]));
         tokio::time::timeout(patience, asked).await.is_ok()
-    }
-
-    /// Messages with the runs they started, newest first.
-    ///
-    /// # Errors
-    /// Those of the disk.
-    pub async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageSummary>, StoreError> {
-        self.pages()
-            .read(move |db| read::messages(db, filter))
-            .await
     }
 
     /// A run with its steps and their logs, within [`RUN_STEPS_MAX`](crate::RUN_STEPS_MAX) and

@@ -5,9 +5,9 @@ use crate::collections::{Item, ItemFilter, Items};
 use crate::ids::{DataclipId, MessageId, RunId, StepId};
 use crate::lanes::Lane;
 use crate::model::{
-    AttemptDetail, Counts, LogLine, MESSAGES_MAX, MessageFilter, MessageSummary, NewMessage,
-    RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RunDetail, RunOutcome, RunStatus, RunSummary, StepDetail,
-    StepOutcome, StepState, StepStatus, StoredMessage,
+    AttemptDetail, Counts, LogLine, NewMessage, RUN_LOG_MAX_BYTES, RUN_STEPS_MAX, RunDetail,
+    RunOutcome, RunStatus, RunSummary, StepDetail, StepOutcome, StepState, StepStatus,
+    StoredMessage,
 };
 use crate::numbers::Tally;
 use crate::queue::Queue;
@@ -42,41 +42,6 @@ pub(crate) fn message(db: &mut Db, id: MessageId) -> Result<Option<StoredMessage
     let raw = message.raw.take();
     message.raw = raw.map(|raw| bodies::read(db, raw)).transpose()?;
     Ok(Some(stored))
-}
-
-pub(crate) fn messages(
-    db: &mut Db,
-    filter: MessageFilter,
-) -> Result<Vec<MessageSummary>, SqlError> {
-    let before = filter.before.unwrap_or(MessageId(i64::MAX));
-    let limit = filter.limit.min(MESSAGES_MAX) as i64;
-    let mut messages = db.query(
-        concat!(
-            "SELECT id, received_ms, source, content_type, CAST(length(body) AS BIGINT), ",
-            bodies::reference!("body"),
-            " FROM messages WHERE id < $1 ORDER BY id DESC LIMIT $2"
-        ),
-        values![before, limit],
-        |row| {
-            let reference: Option<Vec<u8>> = row.get(5)?;
-            Ok(MessageSummary {
-                id: row.get(0)?,
-                received_ms: row.get(1)?,
-                source: row.get(2)?,
-                content_type: row.get(3)?,
-                bytes: bodies::length(row.get(4)?, reference.as_deref()),
-                runs: Vec::new(),
-            })
-        },
-    )?;
-    for message in &mut messages {
-        message.runs = db.query(
-            "SELECT id FROM runs WHERE message = $1 ORDER BY id",
-            values![message.id],
-            |row| row.get(0),
-        )?;
-    }
-    Ok(messages)
 }
 
 pub(crate) fn dataclip(db: &mut Db, id: DataclipId) -> Result<Option<Vec<u8>>, SqlError> {

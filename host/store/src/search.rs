@@ -14,7 +14,7 @@ const LOOKED_AT_MAX: i64 = 100_000;
 
 /// Numbers follow time, but for clocks that are set back and hosts whose clocks differ. What was begun so long before the
 /// time that is asked for ends the search.
-const CLOCKS_DIFFER_MS: i64 = 24 * 3600 * 1000;
+pub(crate) const CLOCKS_DIFFER_MS: i64 = 24 * 3600 * 1000;
 
 /// Which runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -91,11 +91,23 @@ impl Here {
     }
 
     /// Loads the project, which takes a while and is needed only to begin a run again.
-    pub(super) async fn load(&self) {
+    pub(super) async fn load(&self) -> Result<(), Failure> {
         let load = || async {
             self.host.reload().await;
         };
         self.loaded.get_or_init(load).await;
+        if self.host.live().is_some() {
+            return Ok(());
+        }
+        let problems = self.host.problems();
+        let why = problems.iter().find(|problem| problem.is_error());
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        Err(Failure(
+            Exit::NotLoaded,
+            format!(
+                "there is no project to run it with{why}; name its directory with --project DIR"
+            ),
+        ))
     }
 
     /// One end of a connection; at the other, requests are answered.

@@ -52,6 +52,8 @@ pub(crate) struct Client {
     way: Way,
     /// Before every path: `/clinic`, or nothing.
     prefix: String,
+    /// By whose name a host of several knows which is meant.
+    tenant: Option<String>,
 }
 
 /// An answer, as it came.
@@ -90,10 +92,10 @@ impl Client {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
-    /// Sends a document to a path below `/api/v1`.
+    /// Sends a document to a path below `/api/v1`, where a project is needed to answer.
     pub(crate) async fn post(&self, path: &str, body: String) -> Result<Answer, Failure> {
         if let Way::Here(here) = &self.way {
-            here.load().await;
+            here.load().await?;
         }
         self.ask(Method::POST, path, body.into()).await
     }
@@ -122,12 +124,25 @@ impl Client {
         }
         let problem: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         let why = problem["detail"].as_str().unwrap_or("and did not say why");
+        if let (StatusCode::NOT_FOUND, Some(tenant)) = (status, &self.tenant)
+            && why.starts_with("there is nothing here")
+        {
+            return Err(self.no_tenant(tenant, why));
+        }
         Err(match status {
             StatusCode::BAD_REQUEST => Failure::usage(why),
             StatusCode::UNAUTHORIZED => Failure::failed(format!(
                 "{why}; show a token with FONIO_TOKEN or --token, which `fonio token new` makes there"
             )),
             _ => Failure::failed(why),
+        })
+    }
+
+    fn no_tenant(&self, tenant: &str, why: &str) -> Failure {
+        let name = self.name();
+        Failure::usage(match why.contains("serves tenants") {
+            true => format!("{name} has no tenant {tenant}"),
+            false => format!("{name} serves one project, and no tenants: leave out --tenant"),
         })
     }
 

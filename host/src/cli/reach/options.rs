@@ -10,6 +10,7 @@ use fonio_store::StoreOptions;
 use super::far::Far;
 use super::here::{Here, Wanted};
 use super::{Client, Way};
+use crate::bring::holds_project;
 use crate::cli::{Failure, serve};
 use crate::server::local;
 use crate::storage::{self, Storage};
@@ -59,6 +60,7 @@ impl Reach {
             return Ok(Client {
                 way: Way::Far(far),
                 prefix: before + &prefix,
+                tenant: self.tenant,
             });
         }
         let data = self.data_folder()?;
@@ -66,6 +68,7 @@ impl Reach {
             Ok(_) => Ok(Client {
                 way: Way::Host(data),
                 prefix,
+                tenant: self.tenant,
             }),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 Err(Failure::failed(format!(
@@ -105,6 +108,14 @@ impl Reach {
                 data.display()
             )));
         }
+        if let (None, Some(database)) = (&store, storage::elsewhere(&data)) {
+            return Err(Failure::usage(format!(
+                "the host on {} keeps messages and runs in a database ({database}), and does not run; name the database with \
+                 {} or --store",
+                data.display(),
+                storage::VARIABLE
+            )));
+        }
         let dir = self.dir(&data)?;
         let defaults = StoreOptions::default();
         let storage = Storage::new(store, defaults.queue_max, defaults.disk_reserve);
@@ -118,6 +129,7 @@ impl Reach {
         Ok(Client {
             way: Way::Here(Box::new(here)),
             prefix: String::new(),
+            tenant: None,
         })
     }
 
@@ -125,6 +137,10 @@ impl Reach {
     fn dir(&self, data: &Path) -> Result<PathBuf, Failure> {
         let several = data.join("tenants").is_dir();
         match (&self.projects, &self.tenant) {
+            (Some(dir), Some(_)) if holds_project(dir) => Err(Failure::usage(format!(
+                "{dir} is one project, and no directory of tenants: --project {dir}, without --tenant",
+                dir = dir.display()
+            ))),
             (Some(dir), Some(tenant)) => {
                 let known = tenant_folders(dir).unwrap_or_default();
                 if known.contains(tenant) {
@@ -135,6 +151,12 @@ impl Reach {
                 Err(Failure::usage(format!(
                     "there is no tenant {tenant} in {}; there are: {known}",
                     dir.display()
+                )))
+            }
+            (None, Some(_)) if !several && data.join("fonio.db").exists() => {
+                Err(Failure::usage(format!(
+                    "{} has the data of one project, and of no tenants: leave out --tenant",
+                    data.display()
                 )))
             }
             (None, Some(_)) => Err(Failure::usage(format!(

@@ -1,14 +1,17 @@
 //! `fonio runs retry` and `cancel`, and of many at once with `fonio dead`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
+use fonio_project::parse_duration;
 use serde_json::{Map, Value, json};
 
 use super::{Status, Which};
+use crate::cli::confirm::confirm;
 use crate::cli::output::println;
-use crate::cli::reach::{Client, Reach};
-use crate::cli::{Exit, Failure, paint};
+use crate::cli::reach::{Answer, Client, Reach};
+use crate::cli::{Exit, Failure, numbers, paint};
 
 /// What is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,14 @@ impl What {
         }
     }
 
+    /// Only what is done again needs a project to do it with.
+    async fn ask(self, client: &Client, path: &str, body: String) -> Result<Answer, Failure> {
+        match self {
+            What::Retry => client.post(path, body).await,
+            What::Cancel | What::Discard => client.look(path, body).await,
+        }
+    }
+
     fn done(self) -> &'static str {
         match self {
             What::Retry => "begun again",
@@ -38,61 +49,90 @@ impl What {
 
 #[derive(Debug, Args)]
 pub(crate) struct Retry {
-    /// The runs' numbers.
-    #[arg(required = true, value_name = "RUN")]
-    runs: Vec<i64>,
-    /// Where they begin again: `failed`, `start`, or the number of a step [default: from the step that failed, or from the
-    /// start if none did].
-    #[arg(long, value_name = "FROM", value_parser = from)]
-    from: Option<From>,
-    /// The state to start from, in place of the one that the step started from: JSON, or a file of it.
-    #[arg(long, value_name = "JSON|FILE")]
-    input: Option<String>,
-    /// As JSON.
+    /// Of those that the options choose, only these: `failed`, which nobody has decided about, or `succeeded`
+    /// [default: failed].
+    #[arg(long, value_enum, hide_possible_values = true, conflicts_with = "runs")]
+    status: Option<Status>,
+    /// Do not ask whether runs that succeeded are to be done again.
     #[arg(long)]
-    json: bool,
+    yes: bool,
     #[command(flatten)]
-    reach: Reach,
+    again: Again,
+    #[command(flatten)]
+    decide: Decide,
 }
 
-/// Where a run begins again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
-    Failed,
-    Start,
-    Step(i64),
+/// Where runs begin again, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// Where they begin again: `failed`, `start`, the id of a job, or of one run the number of a step [default: from the
+    /// steps that failed, or from the start if none did].
+    #[arg(long, value_name = "FROM")]
+    from: Option<String>,
+    /// The state to start from, the same for all, in place of the one that the step started from: JSON, or a file of it.
+    #[arg(long, visible_alias = "state", value_name = "JSON|FILE")]
+    input: Option<String>,
+    /// How long they wait before they begin, 90s, 10m or 2d for instance; 366 days at most.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    delay: Option<Duration>,
 }
 
-fn from(text: &str) -> Result<From, String> {
-    match text {
-        "failed" => Ok(From::Failed),
-        "start" => Ok(From::Start),
-        number => number
-            .parse()
-            .map(From::Step)
-            .map_err(|_| "it takes failed, start, or the number of a step".to_owned()),
+impl Again {
+    /// As the API takes it; `one_by_one` if runs are named by their numbers.
+    fn body(&self, one_by_one: bool) -> Result<Map<String, Value>, Failure> {
+        let mut body = Map::new();
+        let from = match self.from.as_deref() {
+            None | Some("failed") => None,
+            Some("start") => Some("start".into()),
+            Some(place) => match place.parse::<i64>() {
+                Ok(step) if one_by_one => Some(step.into()),
+                Ok(step) => {
+                    return Err(Failure::usage(format!(
+                        "step {step} is of one run: name that run, or the job of the step"
+                    )));
+                }
+                Err(_) => Some(json!({ "job": place })),
+            },
+        };
+        body.extend(from.map(|from| ("from".to_owned(), from)));
+        if let Some(input) = &self.input {
+            body.insert("input".to_owned(), state(input)?);
+        }
+        if let Some(delay) = self.delay {
+            let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            body.insert("delay_ms".to_owned(), delay_ms.into());
+        }
+        Ok(body)
     }
 }
 
 impl Retry {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
-        let mut body = Map::new();
-        match self.from {
-            None | Some(From::Failed) => {}
-            Some(From::Start) => _ = body.insert("from".to_owned(), "start".into()),
-            Some(From::Step(step)) => _ = body.insert("from".to_owned(), step.into()),
+        let mut body = self.again.body(self.decide.is_one_by_one())?;
+        if let Some(status) = self.status {
+            body.insert("status".to_owned(), status.word().into());
         }
-        if let Some(input) = &self.input {
-            body.insert("input".to_owned(), state(input)?);
+        if self.status == Some(Status::Succeeded) && !self.yes && !self.decide.dry_run {
+            let until = self.decide.ask_about_done_well(&body).await?;
+            body.extend(until.map(|until| ("until_ms".to_owned(), until.into())));
         }
-        let body = Value::Object(body).to_string();
-        let one_by_one = OneByOne {
-            runs: self.runs,
-            what: What::Retry,
-            body,
-            json: self.json,
-        };
-        one_by_one.execute(self.reach).await
+        self.decide.execute(What::Retry, body).await
+    }
+}
+
+/// `fonio dead retry`.
+#[derive(Debug, Args)]
+pub(crate) struct RetryDead {
+    #[command(flatten)]
+    again: Again,
+    #[command(flatten)]
+    decide: Decide,
+}
+
+impl RetryDead {
+    pub(crate) async fn execute(self) -> Result<Exit, Failure> {
+        let body = self.again.body(self.decide.is_one_by_one())?;
+        self.decide.execute(What::Retry, body).await
     }
 }
 
@@ -109,7 +149,7 @@ fn state(given: &str) -> Result<Value, Failure> {
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
     /// Of those that the options choose, only these [default: open].
-    #[arg(long, value_enum, hide_possible_values = true)]
+    #[arg(long, value_enum, hide_possible_values = true, conflicts_with = "runs")]
     status: Option<Status>,
     #[command(flatten)]
     decide: Decide,
@@ -117,8 +157,10 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(crate) async fn execute(self) -> Result<Exit, Failure> {
-        let status = self.status.map(|status| ("status", status.word().into()));
-        self.decide.execute(What::Cancel, status.into_iter()).await
+        let status = self.status.map(|status| status.word().into());
+        let body = status.map(|status| ("status".to_owned(), status));
+        let body = body.into_iter().collect();
+        self.decide.execute(What::Cancel, body).await
     }
 }
 
@@ -126,7 +168,7 @@ impl Cancel {
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
     /// The runs' numbers; or narrow down which with the options below.
-    #[arg(value_name = "RUN", conflicts_with_all = ["workflow", "job", "error", "since", "until", "all", "dry_run", "limit"])]
+    #[arg(value_name = "RUN", value_parser = numbers::run, conflicts_with_all = ["workflow", "job", "error", "since", "until", "all", "dry_run", "limit"])]
     runs: Vec<i64>,
     #[command(flatten)]
     which: Which,
@@ -147,15 +189,17 @@ pub(crate) struct Decide {
 }
 
 impl Decide {
+    /// Of those that are named, or by what they have in common; `more` is for each, or narrows down further.
     pub(crate) async fn execute(
         self,
         what: What,
-        more: impl Iterator<Item = (&'static str, Value)>,
+        more: Map<String, Value>,
     ) -> Result<Exit, Failure> {
-        let more: Map<String, Value> = more.map(|(name, value)| (name.to_owned(), value)).collect();
-        if !self.runs.is_empty() {
-            let from = more.get("from").filter(|from| *from != "failed");
-            let body = from.map_or_else(String::new, |from| json!({ "from": from }).to_string());
+        if self.is_one_by_one() {
+            let body = match more.is_empty() {
+                true => String::new(),
+                false => Value::Object(more).to_string(),
+            };
             let one_by_one = OneByOne {
                 runs: self.runs,
                 what,
@@ -164,13 +208,9 @@ impl Decide {
             };
             return one_by_one.execute(self.reach).await;
         }
-        if self.which.is_all() && more.get("status").is_none() && !self.all {
-            return Err(Failure::usage(
-                "name runs by their numbers, say which (--workflow, --job, --error, --since, --until), or say --all",
-            ));
-        }
+        self.require_which(&more)?;
         let client = self.reach.clone().client().await?;
-        let decided = self.decide(&client, what, more).await;
+        let decided = self.decide(&client, what, more, self.dry_run).await;
         let alone = client.is_alone();
         client.close().await;
         let decided = decided?;
@@ -185,18 +225,48 @@ impl Decide {
         Ok(decided.exit())
     }
 
+    fn is_one_by_one(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    fn require_which(&self, more: &Map<String, Value>) -> Result<(), Failure> {
+        if self.all || !self.which.is_all() || more.contains_key("status") {
+            return Ok(());
+        }
+        Err(Failure::usage(
+            "name runs by their numbers, say which (--workflow, --job, --error, --since, --until), or say --all",
+        ))
+    }
+
+    /// Nobody waits for runs that succeeded, and what they sent is sent again. Gives the time before which those were begun
+    /// that were counted.
+    async fn ask_about_done_well(&self, more: &Map<String, Value>) -> Result<Option<i64>, Failure> {
+        let client = self.reach.clone().client().await?;
+        let found = self.decide(&client, What::Retry, more.clone(), true).await;
+        client.close().await;
+        let found = found?;
+        let count = found.matched.len();
+        let runs = paint::count(count, "run");
+        let what = format!("{runs} that succeeded would be done again, with all that they send");
+        if count == 0 || confirm(&what)? {
+            return Ok(found.until_ms);
+        }
+        Err(Failure::failed("nothing is begun again"))
+    }
+
     /// Part by part.
     async fn decide(
         &self,
         client: &Client,
         what: What,
         more: Map<String, Value>,
+        dry_run: bool,
     ) -> Result<Decided, Failure> {
         let mut body = self.which.body();
         body.extend(more);
-        body.insert("dry_run".to_owned(), self.dry_run.into());
+        body.insert("dry_run".to_owned(), dry_run.into());
         let mut decided = Decided {
-            dry_run: self.dry_run,
+            dry_run,
             ..Decided::default()
         };
         loop {
@@ -209,12 +279,15 @@ impl Decide {
             }
             let path = format!("/runs/{}", what.path());
             let text = Value::Object(body.clone()).to_string();
-            let part = client.post(&path, text).await?;
+            let part = what.ask(client, &path, text).await?;
             let part: Decided = serde_json::from_str(part.text()).map_err(Failure::failed)?;
             decided.matched.extend(part.matched);
             decided.done.extend(part.done);
             decided.skipped.extend(part.skipped);
-            decided.next = part.next;
+            (decided.next, decided.until_ms) = (part.next, part.until_ms);
+            if let Some(until) = part.until_ms {
+                body.insert("until_ms".to_owned(), until.into());
+            }
             match part.next {
                 Some(next) => _ = body.insert("next".to_owned(), next.into()),
                 None => return Ok(decided),
@@ -234,6 +307,9 @@ struct Decided {
     done: Vec<Value>,
     skipped: Vec<Value>,
     next: Option<i64>,
+    /// What the next call is to say, lest it find what this one began.
+    #[serde(skip_serializing)]
+    until_ms: Option<i64>,
 }
 
 impl Decided {
@@ -290,7 +366,7 @@ impl OneByOne {
         let mut decided = Decided::default();
         for run in &self.runs {
             let path = format!("/runs/{run}/{}", self.what.path());
-            let answer = client.post(&path, self.body.clone()).await;
+            let answer = self.what.ask(&client, &path, self.body.clone()).await;
             let answer = answer.and_then(|answer| answer.json());
             decided.matched.push(*run);
             match answer.map(|answer| self.outcome(*run, &answer)) {

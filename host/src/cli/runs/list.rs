@@ -8,7 +8,7 @@ use super::{Status, Which};
 use crate::cli::output::println;
 use crate::cli::reach::{Client, Reach};
 use crate::cli::rows::{self, Cell};
-use crate::cli::{Exit, Failure, paint, when};
+use crate::cli::{Exit, Failure, numbers, paint, when};
 
 /// The most in one answer of the API.
 const PART_MAX: usize = 500;
@@ -37,7 +37,7 @@ pub(crate) struct Listing {
     #[arg(long, value_name = "RUNS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Only runs older than this one; the last line of a listing says which number to give.
-    #[arg(long, value_name = "RUN", conflicts_with = "follow")]
+    #[arg(long, value_name = "RUN", value_parser = numbers::run, conflicts_with = "follow")]
     before: Option<i64>,
     /// Prints each run again whenever it stands elsewhere, and those that come, until Ctrl-C.
     #[arg(long)]

@@ -8,7 +8,7 @@ mod which;
 
 use clap::Subcommand;
 
-pub(crate) use decide::{Decide, What};
+pub(crate) use decide::{Decide, RetryDead, What};
 pub(crate) use list::{List, Listing};
 pub(crate) use which::{Status, Which};
 
@@ -25,7 +25,8 @@ pub(crate) enum RunsCommand {
     Show(show::Show),
     /// Prints what the steps of a run wrote. With --follow, until it has ended; then exits as the run did.
     Logs(show::Logs),
-    /// Does runs again that have ended, each as a new run.
+    /// Does runs again that have ended, each as a new run: those of these numbers, or those that have failed and that the
+    /// options leave, the oldest first.
     Retry(decide::Retry),
     /// Ends runs that have not ended.
     Cancel(decide::Cancel),

@@ -11,11 +11,12 @@ use super::follow;
 use crate::cli::output::{println, tell};
 use crate::cli::reach::{Client, Reach};
 use crate::cli::rows::{self, Cell};
-use crate::cli::{Exit, Failure, paint, when};
+use crate::cli::{Exit, Failure, numbers, paint, when};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// The run's number.
+    #[arg(value_parser = numbers::run)]
     run: i64,
     /// Tells of each step as it ends, until the run has ended.
     #[arg(long)]
@@ -30,6 +31,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// The run's number.
+    #[arg(value_parser = numbers::run)]
     run: i64,
     /// Only of this job, by its id.
     #[arg(long, value_name = "JOB")]

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
 use crate::link::Link;
+use crate::owner::give_to_owner_of_folder;
 
 /// What makes a version out of the one before it. Only ever appended to: files in the field have run these.
 const MIGRATIONS: &[&str] = &["
@@ -317,15 +318,16 @@ fn refuse_log_alone(file: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// The file is its owner's alone (mode 0600), also in a directory that is not; SQLite gives its log the same mode.
+/// The file is its owner's alone (mode 0600), also in a directory that is not; SQLite gives its log the same mode and
+/// owner.
 fn make_private(file: &Path) -> Result<(), StoreError> {
     let made = OpenOptions::new()
         .create_new(true)
         .write(true)
         .mode(0o600)
         .open(file);
-    match made {
-        Ok(_) => Ok(()),
+    match made.and_then(|_| give_to_owner_of_folder(file)) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::Directory {
             dir: file.to_owned(),

@@ -59,9 +59,9 @@ async fn a_large_body_is_what_it_was_wherever_it_is_read() {
     assert_eq!(files(&dir).len(), expected(2));
     let all = MessageFilter {
         limit: 9,
-        before: None,
+        ..MessageFilter::default()
     };
-    let listed = store.messages(all).await.expect("messages");
+    let listed = store.messages(all).await.expect("messages").messages;
     assert_eq!(listed[0].bytes, LARGE as u64);
     let stored = store.message(accepted.message).await.expect("a read");
     assert_eq!(stored.expect("the message").message, sent_as);

@@ -333,7 +333,7 @@ impl History {
             job: "a".to_owned(),
             input: edited(state).map_or(AgainInput::Message, AgainInput::Edited),
         });
-        let first = first.collect();
+        let first: Vec<AgainFrom> = first.collect();
         match self.store(host).run_again(run, first).await {
             Ok(again) => {
                 assert!(!self.full && self.model.has_ended(run));

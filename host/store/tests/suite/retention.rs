@@ -41,9 +41,10 @@ fn with_log(settlement: Settlement) -> Settlement {
 async fn message_ids(store: &Store) -> Vec<MessageId> {
     let all = MessageFilter {
         limit: 1000,
-        before: None,
+        ..MessageFilter::default()
     };
-    let messages = store.messages(all).await.expect("messages");
+    let found = store.messages(all).await.expect("messages");
+    let messages = found.messages;
     messages.iter().rev().map(|message| message.id).collect()
 }
 

@@ -2,8 +2,8 @@
 
 use super::common::*;
 use fonio_store::{
-    AgainFrom, AgainInput, FirstStep, NewRun, Order, RunId, RunSearch, RunStatus, Standing, Store,
-    Turn,
+    AgainFrom, AgainInput, FirstStep, MessageFilter, MessageId, NewMessage, NewRun, Order, RunId,
+    RunSearch, RunStatus, Standing, Store, StoreError, Turn,
 };
 
 /// A run of this workflow that has ended with a step of this job.
@@ -231,6 +231,53 @@ async fn a_dead_letter_is_one_until_it_is_done_again_or_discarded_and_only_once(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_are_found_by_where_and_when_they_arrived() {
+    let dir = directory();
+    let store = open(&dir);
+    for source in ["inbox", "hook", "inbox", "inbox"] {
+        let sent = NewMessage {
+            source: source.to_owned(),
+            ..message("1")
+        };
+        store.accept(sent, Vec::new()).await.expect("an accept");
+    }
+    let found = async |filter: MessageFilter| {
+        let found = store.messages(filter).await.expect("messages");
+        let ids: Vec<i64> = found.messages.iter().map(|message| message.id.0).collect();
+        (ids, found.next)
+    };
+    let of_inbox = |limit, before: Option<i64>| MessageFilter {
+        limit,
+        before: before.map(MessageId),
+        source: Some("inbox".to_owned()),
+        ..MessageFilter::default()
+    };
+    assert_eq!(found(of_inbox(9, None)).await, (vec![4, 3, 1], None));
+    assert_eq!(
+        found(of_inbox(2, None)).await,
+        (vec![4, 3], Some(MessageId(3)))
+    );
+    assert_eq!(found(of_inbox(2, Some(3))).await, (vec![1], None));
+    let second = store.message(MessageId(2)).await.expect("a read");
+    let at = second.expect("it was accepted").received_ms;
+    for (since_ms, until_ms, expected) in [
+        (Some(at), None, true),
+        (Some(i64::MAX), None, false),
+        (None, Some(at), false),
+        (None, Some(at + 1), true),
+    ] {
+        let filter = MessageFilter {
+            limit: 9,
+            since_ms,
+            until_ms,
+            ..MessageFilter::default()
+        };
+        let (ids, _) = found(filter).await;
+        assert_eq!(ids.contains(&2), expected, "{since_ms:?} {until_ms:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_a_retry_the_first_step_and_the_last_that_failed_are_read() {
     let dir = directory();
     let store = open(&dir);
@@ -244,10 +291,41 @@ async fn for_a_retry_the_first_step_and_the_last_that_failed_are_read() {
     }];
     settle_next(&store, log).await;
     settle_next(&store, success("3", &[])).await;
-    let found = store.for_retry(vec![run, RunId(999)]).await;
+    let found = store.for_retry(vec![run, RunId(999)], None).await;
     let found = found.expect("a read");
     assert_eq!(found.len(), 1);
     let jobs: Vec<&str> = found[0].steps.iter().map(|step| &*step.job).collect();
     assert_eq!(jobs, ["a", "b"]);
     assert!(found[0].steps[1].log.is_empty());
+    for job in ["c", "flow/c"] {
+        let found = store.for_retry(vec![run], Some(job.to_owned())).await;
+        let found = found.expect("a read").remove(0);
+        let jobs: Vec<&str> = found.steps.iter().map(|step| &*step.job).collect();
+        let expected: &[&str] = match job {
+            "c" => &["a", "b", "c"],
+            _ => &["a", "b"],
+        };
+        assert_eq!(jobs, expected, "{job} is no key of a job here");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_succeeded_is_done_again_by_one_of_those_who_decide_at_once() {
+    let dir = directory();
+    let store = open(&dir);
+    let run = begin(&store, "1", "a").await;
+    let open_still = store.run_again_once(run, from_message("a")).await;
+    assert!(
+        matches!(open_still, Err(StoreError::RunOpen { .. })),
+        "{open_still:?}"
+    );
+    settle_next(&store, success("2", &[])).await;
+    let (one, other) = tokio::join!(
+        store.run_again_once(run, from_message("a")),
+        store.run_again_once(run, from_message("a")),
+    );
+    let begun = [one, other].map(|begun| begun.expect("it is asked for rightly"));
+    assert_eq!(begun.iter().flatten().count(), 1, "{begun:?}");
+    let none = store.run_again_once(RunId(999), from_message("a")).await;
+    assert_eq!(none, Ok(None));
 }
