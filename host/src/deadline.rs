@@ -28,7 +28,7 @@ pub async fn end_overdue(host: &Host) -> Result<(), StoreError> {
 async fn end(host: &Host, overdue: &Overdue) -> Result<(), StoreError> {
     let live = host.live();
     let project = live.as_ref().map(|live| &*live.project);
-    let failure = missed(project, &overdue.workflow, Some(overdue.created_ms));
+    let failure = missed(project, &overdue.workflow, overdue.created_ms);
     let line = LogLine {
         level: LogLevel::Error,
         at_ms: now_ms(),
@@ -88,7 +88,11 @@ impl StepTime {
         let by_time = |failure: &StepFailure| failure.code.as_deref() == Some("timeout");
         match self {
             StepTime::UntilDeadline(_) if ended.failure.as_ref().is_some_and(by_time) => Ended {
-                failure: Some(missed(Some(&live.project), &claimed.workflow, None)),
+                failure: Some(missed(
+                    Some(&live.project),
+                    &claimed.workflow,
+                    claimed.run_created_ms,
+                )),
                 output: None,
                 follows: Follows::End,
                 ..ended
@@ -98,10 +102,9 @@ impl StepTime {
     }
 }
 
-fn missed(project: Option<&Project>, workflow: &str, created_ms: Option<i64>) -> StepFailure {
+fn missed(project: Option<&Project>, workflow: &str, created_ms: i64) -> StepFailure {
     let turns = project.and_then(|project| project.settings.turns_of(workflow));
-    let since = created_ms
-        .and_then(DateTime::from_timestamp_millis)
+    let since = DateTime::from_timestamp_millis(created_ms)
         .map(|time| {
             format!(
                 ", accepted at {},",

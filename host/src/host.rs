@@ -18,6 +18,7 @@ use crate::collections::StoredCollections;
 use crate::flights::Flights;
 use crate::live::Live;
 use crate::outage::Outages;
+use crate::progress::Progress;
 use crate::rarely::Voice;
 use crate::receiver::{Intake, WAITING_MAX};
 use crate::server::feed::READERS_MAX;
@@ -58,6 +59,8 @@ pub struct Host {
     pub waiting: Semaphore,
     /// Steps in flight.
     pub flights: Flights,
+    /// What they have written so far.
+    pub progress: Progress,
     /// Places for those who follow what happens.
     pub readers: Arc<Semaphore>,
     /// Figures for `/metrics`.
@@ -179,6 +182,7 @@ impl Host {
             intake: Intake::default(),
             waiting: Semaphore::new(WAITING_MAX),
             flights: Flights::default(),
+            progress: Progress::default(),
             readers: Arc::new(Semaphore::new(READERS_MAX)),
             figures: Figures::default(),
             outages: Outages::default(),

@@ -13,7 +13,7 @@
 //! - [`turns`]: which runs go first, and which one after another; `deadline`: until when; `steady`: by which clock.
 //! - [`forget`]: messages of a person, given out or forgotten; `sweeper`: what is older than it is kept.
 //! - [`runner`]: from a stored step to its settlement; [`flow`]: one step, and what follows it; [`state`]: what it starts
-//!   with.
+//!   with; [`progress`]: what it has written so far.
 //! - [`outage`]: steps that wait for a system that is out; `marks`: by what a system knows a request again.
 //! - [`oidc`]: signing in by another service.
 //! - [`oauth`]: access tokens that the host gets for credentials; [`ledger`]: what is written down of a step before it
@@ -48,6 +48,7 @@ mod marks;
 pub mod oauth;
 pub mod oidc;
 pub mod outage;
+pub mod progress;
 pub mod rarely;
 pub mod receiver;
 pub mod reload;

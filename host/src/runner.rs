@@ -141,6 +141,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
         StepInput::Nothing | StepInput::Lost(_) => Input::Nothing,
     };
     let time = StepTime::of(&claimed, time_left(&live, &claimed));
+    let watched = host.progress.watch(claimed.step);
     let step = flow::Step {
         key: &claimed.job,
         input,
@@ -152,7 +153,7 @@ async fn run_step(host: &Host, claimed: ClaimedStep) {
             marks: marks(&live, &claimed),
             reached: pass.reached.clone(),
         },
-        listener: None,
+        listener: Some(watched.listener()),
     };
     let ended = match &claimed.input {
         StepInput::Lost(why) => flow::lost(why),
@@ -295,7 +296,8 @@ fn ended_by(settlement: Settlement, limit: &StoreError) -> Settlement {
     }
 }
 
-fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
+/// A line as it is stored.
+pub(crate) fn stored_line(line: fonio_sandbox::LogLine) -> LogLine {
     let level = match line.level {
         Level::Debug => LogLevel::Debug,
         Level::Info => LogLevel::Info,

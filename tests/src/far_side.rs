@@ -54,6 +54,17 @@ impl FarSide {
         FarSide::start(move |stream, request| write_answer(stream, request, &answer(request)))
     }
 
+    /// The same where the test has bound it.
+    pub fn answering_at(
+        listener: TcpListener,
+        answer: impl Fn(&Received) -> Answer + Send + Sync + 'static,
+    ) -> FarSide {
+        let serve = move |stream: &mut TcpStream, request: &Received| {
+            write_answer(stream, request, &answer(request))
+        };
+        FarSide::start_at(listener, serve)
+    }
+
     /// Answers every request with 200 and this JSON.
     pub fn saying(json: Value) -> FarSide {
         FarSide::answering(move |_| Answer::json(&json))

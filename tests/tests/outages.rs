@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonio_test_postgres::Database;
-use fonio_tests::{Answer, FarSide, Host, Program, Project, wait_for};
+use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, evil, wait_for};
 use serde_json::{Value, json};
 
 /// Nothing is tried again within a test's time unless something else wakes it.
@@ -27,10 +27,19 @@ fn system() -> (FarSide, Arc<AtomicBool>) {
 /// A webhook whose job posts to the far side; what fails there is handed to a job that regrets it.
 fn project(far_side: &FarSide, settings: &str) -> Project {
     let url = far_side.url("/records");
+    project_of(
+        far_side,
+        &format!("post('{url}', state => state.data)"),
+        settings,
+    )
+}
+
+/// The same with another expression.
+fn project_of(far_side: &FarSide, expression: &str, settings: &str) -> Project {
     let steps = json!([
         { "id": "hook", "type": "webhook", "next": "send" },
         { "id": "send", "adaptor": "@openfn/language-http",
-          "expression": format!("post('{url}', state => state.data)"),
+          "expression": expression,
           "next": { "regret": { "condition": "on_job_failure" } } },
         { "id": "regret", "adaptor": "@openfn/language-common", "expression": "fn(() => ({ regretted: true }))" },
     ]);
@@ -113,7 +122,7 @@ fn an_outage_costs_one_request_and_outlives_the_host_and_then_every_message_arri
     assert!(breakers(&host).is_empty());
 }
 
-fn comes_back_by_itself(host: &Host, far_side: &FarSide, up: &AtomicBool) {
+fn comes_back_by_itself(host: &Host, far_side: &FarSide, come_back: impl FnOnce()) {
     for n in 0..10 {
         send(host, n);
     }
@@ -122,7 +131,7 @@ fn comes_back_by_itself(host: &Host, far_side: &FarSide, up: &AtomicBool) {
     wait_for("two probes", || {
         (far_side.received().len() >= before + 2).then_some(())
     });
-    up.store(true, Ordering::SeqCst);
+    come_back();
     assert!(all_succeeded(host));
     let said = host.said();
     assert!(said.contains("is out: steps wait for it"), "{said}");
@@ -136,18 +145,132 @@ const MOMENTS: &str = "[retry]\nbackoff = \"10ms\"\n[circuit_breaker]\nfailures 
 fn steps_go_on_by_themselves_when_the_system_is_back() {
     let (far_side, up) = system();
     let host = Host::serving(project(&far_side, MOMENTS));
-    comes_back_by_itself(&host, &far_side, &up);
+    comes_back_by_itself(&host, &far_side, || up.store(true, Ordering::SeqCst));
 }
 
 #[test]
 fn they_do_on_postgresql_too() {
     let database = Database::new();
+    let (far_side, up) = system();
+    let host = on(&database, project(&far_side, MOMENTS));
+    comes_back_by_itself(&host, &far_side, || up.store(true, Ordering::SeqCst));
+}
+
+fn on(database: &Database, project: Project) -> Host {
     let program =
         Program::new(["serve", ".", "--listen", "127.0.0.1:0"]).env("FONIO_STORE", &database.url());
-    let (far_side, up) = system();
-    let host = Host::started_by(project(&far_side, MOMENTS), &program);
+    let host = Host::started_by(project, &program);
     host.wait_until_ready();
-    comes_back_by_itself(&host, &far_side, &up);
+    host
+}
+
+/// Well above what an answer takes on a busy machine.
+const BRIEFLY: &str = "[limits]\nwall_time = \"2s\"\n";
+
+/// A system that takes every connection and says nothing: a step that its time cuts off is parked as by any outage.
+fn hangs_and_comes_back(serve: impl FnOnce(Project) -> Host) {
+    let gate = Gate::default();
+    let far_side = FarSide::behind(&gate);
+    let host = serve(project(&far_side, &format!("{MOMENTS}{BRIEFLY}")));
+    comes_back_by_itself(&host, &far_side, || gate.open());
+    let mut arrived = numbers(&far_side);
+    arrived.dedup();
+    assert_eq!(arrived, (0..10).collect::<Vec<u64>>());
+    let runs = host.runs_done();
+    assert!(
+        runs.iter().all(|run| run.steps.len() == 1),
+        "nothing is regretted: {runs:#?}"
+    );
+}
+
+#[test]
+fn steps_wait_for_a_system_that_hangs_and_go_on_when_it_answers() {
+    hangs_and_comes_back(Host::serving);
+}
+
+#[test]
+fn they_wait_for_one_that_hangs_on_postgresql_too() {
+    let database = Database::new();
+    hangs_and_comes_back(|project| on(&database, project));
+}
+
+#[test]
+fn a_step_that_was_cut_off_while_it_waited_says_for_whom_and_asks_again_under_the_same_mark() {
+    let gate = Gate::default();
+    let far_side = FarSide::behind(&gate);
+    let marked = far_side.granted() + "idempotency_header = \"Idempotency-Key\"\n";
+    let project = project(&far_side, "").file("fonio.toml", marked + HOURS + BRIEFLY);
+    let host = Host::serving(project);
+    send(&host, 0);
+    assert_eq!(parked(&host, 1)["origin"], far_side.origin());
+    let step = host.get("/api/v1/runs/1").json()["steps"][0].clone();
+    let error = &step["earlier"][0]["error"];
+    assert_eq!(
+        (&error["code"], &error["waited_for"]),
+        (&json!("wall_time"), &json!(far_side.origin()))
+    );
+    let said = error["message"].as_str().expect("a sentence");
+    let waited = format!("It was waiting for an answer of {}", far_side.origin());
+    assert!(said.ends_with(&waited), "{said}");
+
+    gate.open();
+    let host = host.killed_and_restarted();
+    assert!(all_succeeded(&host));
+    let received = far_side.received();
+    let marks: Vec<_> = received
+        .iter()
+        .map(|request| request.header("idempotency-key"))
+        .collect();
+    assert_eq!(marks.len(), 2);
+    assert!(marks[0].is_some() && marks[0] == marks[1], "{marks:?}");
+}
+
+#[test]
+fn a_system_that_begins_an_answer_and_never_ends_it_is_out_too() {
+    let far_side = FarSide::misbehaving(evil::drips);
+    let settings = format!("{HOURS}{BRIEFLY}");
+    let host = Host::serving(project(&far_side, &settings));
+    send(&host, 0);
+    assert_eq!(parked(&host, 1)["origin"], far_side.origin());
+}
+
+#[test]
+fn with_retries_alone_a_step_that_was_cut_off_while_it_waited_is_tried_again() {
+    for on in ["transient", "any"] {
+        let gate = Gate::default();
+        let far_side = FarSide::behind(&gate);
+        let retry = format!("[retry]\nbackoff = \"10ms\"\non = \"{on}\"\n{BRIEFLY}");
+        let host = Host::serving(project(&far_side, &retry));
+        send(&host, 0);
+        wait_for("the second attempt", || {
+            (far_side.received().len() == 2).then_some(())
+        });
+        gate.open();
+        assert!(all_succeeded(&host));
+        assert_eq!(numbers(&far_side), [0, 0]);
+    }
+}
+
+#[test]
+fn a_job_that_takes_too_long_by_itself_fails_whatever_the_system_said_before() {
+    let far_side = FarSide::answering(|_| Answer::empty().status(503));
+    let url = far_side.url("/records");
+    let expression = format!(
+        "get('{url}').catch((error, state) => state);\n\
+         fn(() => new Promise(resolve => setTimeout(resolve, 1e9)));"
+    );
+    let settings = format!("{HOURS}[retry]\nbackoff = \"10ms\"\n{BRIEFLY}");
+    let host = Host::serving(project_of(&far_side, &expression, &settings));
+    send(&host, 0);
+    let runs = host.runs_done();
+    runs[0].steps[0].expect_failure(3, "the limit `wall_time` is 2s");
+    let step = host.get("/api/v1/runs/1").json()["steps"][0].clone();
+    assert_eq!(
+        (&step["attempt"], &step["earlier"]),
+        (&json!(1), &json!([]))
+    );
+    assert!(step["error"]["waited_for"].is_null(), "{step}");
+    assert_eq!(far_side.received().len(), 1);
 }
 
 #[test]

@@ -278,6 +278,10 @@ fn a_run_that_has_not_ended_by_its_deadline_is_ended_and_the_next_has_its_place(
         3,
         "did not end within the 1s that `deadline` in [workflows.w] gives it",
     );
+    for run in [&begun, &ended[0]] {
+        let said = run.step().error["message"].as_str().expect("a sentence");
+        assert!(said.starts_with("the run, accepted at 20"), "{said}");
+    }
     for id in &ids {
         assert!(run(&host, id)["deadline_ms"].is_i64());
     }

@@ -108,6 +108,9 @@ pub struct StepFailure {
     /// Line and column in the expression, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<(u32, u32)>,
+    /// The system whose answer it was waiting for when its wall time was over: what was too slow is that, and not the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_for: Option<String>,
     /// The state as the failing operation received it, as JSON.
     #[serde(skip)]
     pub state: Option<String>,
@@ -116,15 +119,15 @@ pub struct StepFailure {
 impl StepFailure {
     /// A failure without a place in the expression.
     pub fn new(kind: FailureKind, name: &str, message: impl Into<String>) -> StepFailure {
-        let (code, details, position, state) = (None, Map::new(), None, None);
         StepFailure {
             kind,
             name: name.into(),
             message: message.into(),
-            code,
-            details,
-            position,
-            state,
+            code: None,
+            details: Map::new(),
+            position: None,
+            waited_for: None,
+            state: None,
         }
     }
 
@@ -143,6 +146,7 @@ impl StepFailure {
         self.message = seals.redact_line(&self.message);
         self.code = self.code.map(|code| seals.redact_line(&code));
         seals.redact_map(&mut self.details);
+        self.waited_for = self.waited_for.map(|origin| seals.redact_line(&origin));
         self.state = self.state.map(|state| seals.redact_json(state));
         self
     }
@@ -151,6 +155,18 @@ impl StepFailure {
         let mut failure = StepFailure::new(FailureKind::Limit, "LimitError", hit.to_string());
         failure.code = Some(hit.name.into());
         failure
+    }
+
+    /// Its wall time is over.
+    fn cut_off(hit: &LimitHit, waited_for: Option<String>) -> StepFailure {
+        let mut failure = StepFailure::limit(hit);
+        if let Some(origin) = &waited_for {
+            failure.message += &format!(". It was waiting for an answer of {origin}");
+        }
+        StepFailure {
+            waited_for,
+            ..failure
+        }
     }
 }
 
@@ -168,18 +184,21 @@ impl Sandbox {
         let meter = Meter::new(request.limits);
         let wall_time = request.limits.wall_time;
         let mut request = request;
+        let reached = request.requests.reached.clone();
         let events = StepEvents::new(request.events.take(), &seals, &meter, &log);
-        let work = Metered::new(
+        let mut work = Metered::new(
             Arc::clone(&meter),
             self.run_guests(request, Arc::clone(&meter), log.clone(), events.clone()),
         );
-        let result = match tokio::time::timeout(wall_time, work).await {
+        let result = match tokio::time::timeout(wall_time, &mut work).await {
             Ok(result) => result,
             Err(_) => {
                 let hit = meter.record("wall_time");
-                Err(StepFailure::limit(&hit))
+                // While its requests are under way: with the guests they go.
+                Err(StepFailure::cut_off(&hit, reached.cut_off()))
             }
         };
+        drop(work);
         let usage = Usage {
             cpu: meter.cpu(),
             wall: started.elapsed(),
@@ -443,6 +462,7 @@ fn job_failure(
             .map(|code| bounded(&code, NAME_MAX_BYTES).to_owned()),
         details,
         position: error.at.map(|at| job.authors(at.line, at.column)),
+        waited_for: None,
         state: state.and_then(|state| stored_state(state).ok()),
     }
 }

@@ -40,7 +40,10 @@ pub fn wait(
 ) -> Option<Duration> {
     let fits = match retry.on {
         RetryOn::Transient => is_transient(failure, out),
-        RetryOn::Any => classify(failure).1 == Severity::Fail && failure.kind == FailureKind::Job,
+        RetryOn::Any => {
+            let thrown = classify(failure).1 == Severity::Fail && failure.kind == FailureKind::Job;
+            thrown || failure.waited_for.is_some()
+        }
     };
     let wait = retry.wait_after(attempt, spread).filter(|_| fits)?;
     // A system that says when to come back is believed, up to the longest wait.
@@ -49,6 +52,9 @@ pub fn wait(
 }
 
 fn is_transient(failure: &StepFailure, out: bool) -> bool {
+    if failure.waited_for.is_some() {
+        return true;
+    }
     if failure.kind != FailureKind::Job {
         return false;
     }
@@ -134,6 +140,11 @@ mod tests {
             on: RetryOn::Any,
             ..Retry::default()
         };
+        let mut cut_off = failure(FailureKind::Limit, Some("wall_time"), json!({}));
+        cut_off.waited_for = Some("https://a.example".to_owned());
+        for retry in [&Retry::default(), &any] {
+            assert!(wait(retry, &cut_off, true, 1, 1.0).is_some(), "{retry:?}");
+        }
         let failed = failure(FailureKind::Job, None, json!({}));
         assert!(wait(&any, &failed, false, 1, 1.0).is_some());
         assert_eq!(

@@ -233,7 +233,8 @@ impl Pass<'_> {
         }
         self.well = ended.failure.is_none();
         let failure = ended.failure.as_ref()?;
-        let failed = failure.kind == FailureKind::Job && classify(failure).1 == Severity::Fail;
+        let threw = failure.kind == FailureKind::Job && classify(failure).1 == Severity::Fail;
+        let failed = threw || failure.waited_for.is_some();
         let origin = blocked_on.filter(|_| failed && ended.job_failure.is_none())?;
         Some(Blocked { origin, settings })
     }

@@ -66,7 +66,10 @@ pub async fn show(host: &Host, id: &str, query: Option<&str>) -> Result<Reply, S
         Err(said) => return Ok(Reply::problem(StatusCode::BAD_REQUEST, &said)),
     }
     Ok(match host.store.run(id).await? {
-        Some(run) => Reply::json(StatusCode::OK, &with_ids(json!(run))),
+        Some(mut run) => {
+            host.progress.add_to(&mut run.steps);
+            Reply::json(StatusCode::OK, &with_ids(json!(run)))
+        }
         None => Reply::problem(StatusCode::NOT_FOUND, "there is no run of that id"),
     })
 }

@@ -1,6 +1,6 @@
 //! `fonio runs show` and `fonio runs logs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use fonio_project::in_a_line;
@@ -36,7 +36,7 @@ pub(crate) struct Logs {
     /// Only of this job, by its id.
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
-    /// Prints the log of each step as it ends, until the run has ended.
+    /// Prints what the steps write, as they write it, until the run has ended.
     #[arg(long)]
     follow: bool,
     /// As JSON, a line each.
@@ -93,10 +93,13 @@ impl Logs {
     }
 
     async fn show(&self, client: &Client) -> Result<Exit, Failure> {
-        let mut printed = BTreeSet::new();
+        let mut printed = Printed::default();
         let mut print = |run: &Value| {
-            for step in ended_steps(run).filter(|step| printed.insert(attempt(step))) {
-                self.print(&step);
+            for step in ended_steps(run) {
+                self.print(&step, printed.rest_of(&step));
+            }
+            for step in steps(run).filter(|step| step["status"] == "running") {
+                self.print(step, printed.more_of(step));
             }
             if run["truncated"] == true {
                 paint::note("some of it is left out: a run's logs are shown up to 8 MiB");
@@ -111,12 +114,12 @@ impl Logs {
         Ok(Exit::Success)
     }
 
-    fn print(&self, step: &Value) {
+    fn print(&self, step: &Value, lines: &[Value]) {
         let job = text(&step["job"]);
         if self.job.as_deref().is_some_and(|wanted| wanted != job) {
             return;
         }
-        for line in step["log"].as_array().into_iter().flatten() {
+        for line in lines {
             if self.json {
                 let mut line = line.clone();
                 line["job"] = job.into();
@@ -135,6 +138,46 @@ impl Logs {
             paint::line_of_log(level, &format!("{at} {job}"), said);
         }
     }
+}
+
+/// What of a run's logs was printed.
+#[derive(Default)]
+struct Printed {
+    ended: BTreeSet<Attempt>,
+    /// Of steps that run, how many lines.
+    running: BTreeMap<(i64, i64), usize>,
+}
+
+impl Printed {
+    /// The lines of an attempt that has ended which were not printed while it ran; nothing the next time.
+    fn rest_of<'s>(&mut self, step: &'s Value) -> &'s [Value] {
+        let attempt = attempt(step);
+        if !self.ended.insert(attempt) {
+            return &[];
+        }
+        let before = self.running.remove(&(attempt.step, attempt.number));
+        let lines = lines(step);
+        lines.get(before.unwrap_or_default()..).unwrap_or_default()
+    }
+
+    /// The lines that a step which runs has written since it was last looked at.
+    fn more_of<'s>(&mut self, step: &'s Value) -> &'s [Value] {
+        let attempt = attempt(step);
+        let before = self.running.entry((attempt.step, attempt.number));
+        let before = before.or_default();
+        let lines = lines(step);
+        let more = lines.get(*before..).unwrap_or_default();
+        *before += more.len();
+        more
+    }
+}
+
+fn steps(run: &Value) -> impl Iterator<Item = &Value> {
+    run["steps"].as_array().into_iter().flatten()
+}
+
+fn lines(step: &Value) -> &[Value] {
+    step["log"].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// The steps that have ended, each behind its earlier attempts, with the same fields.
@@ -156,10 +199,22 @@ fn ended_steps(run: &Value) -> impl Iterator<Item = Value> {
     })
 }
 
-/// By which it is known.
-fn attempt(step: &Value) -> (i64, i64) {
-    let number = |field: &Value| field.as_i64().unwrap_or_default();
-    (number(&step["id"]), number(&step["attempt"]))
+/// By which an attempt is known. One that did not count, because a system was out, has the number of the next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Attempt {
+    step: i64,
+    number: i64,
+    /// Once it has ended.
+    ended_ms: i64,
+}
+
+fn attempt(step: &Value) -> Attempt {
+    let number = |field: &str| step[field].as_i64().unwrap_or_default();
+    Attempt {
+        step: number("id"),
+        number: number("attempt"),
+        ended_ms: number("finished_ms"),
+    }
 }
 
 fn text(field: &Value) -> &str {
@@ -236,5 +291,32 @@ fn exit_of(run: &Value) -> Exit {
         Some(3) => Exit::Stopped,
         Some(10) => Exit::NotLoaded,
         _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn step(ended_ms: Option<i64>, log: &[&str]) -> Value {
+        json!({ "id": 7, "attempt": 1, "finished_ms": ended_ms, "log": log })
+    }
+
+    #[test]
+    fn lines_are_printed_once_also_where_an_attempt_has_the_number_of_the_one_before() {
+        let mut printed = Printed::default();
+        assert_eq!(printed.more_of(&step(None, &["a"])), ["a"]);
+        assert_eq!(printed.more_of(&step(None, &["a", "b"])), ["b"]);
+        let parked = step(Some(1), &["a", "b", "out"]);
+        assert_eq!(printed.rest_of(&parked), ["out"]);
+        // It runs again, and its log is not there yet, or not here.
+        assert!(printed.more_of(&step(None, &[])).is_empty());
+        assert_eq!(printed.more_of(&step(None, &["a"])), ["a"]);
+        assert!(printed.rest_of(&parked).is_empty());
+        assert!(printed.more_of(&step(None, &[])).is_empty());
+        assert_eq!(printed.rest_of(&step(Some(2), &["a", "end"])), ["end"]);
+        let not_kept = step(Some(3), &[]);
+        assert!(printed.rest_of(&not_kept).is_empty());
     }
 }

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
+use super::reached::Answer;
 use crate::meter::Meter;
 use crate::seal::{Resealed, Seals};
 
@@ -26,12 +27,18 @@ const PACKED_PIECE: usize = 1 << 10;
 pub(super) struct SentBody<B> {
     body: B,
     meter: Arc<Meter>,
+    /// What the far side says to it, while nothing has come.
+    answer: Weak<Answer>,
 }
 
 impl<B> SentBody<B> {
     /// Counts what passes.
-    pub fn new(body: B, meter: Arc<Meter>) -> SentBody<B> {
-        SentBody { body, meter }
+    pub fn new(body: B, meter: Arc<Meter>, answer: Weak<Answer>) -> SentBody<B> {
+        SentBody {
+            body,
+            meter,
+            answer,
+        }
     }
 }
 
@@ -43,7 +50,12 @@ impl<B: Body<Data = Bytes, Error = Error> + Unpin> Body for SentBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()?;
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(answer) = self.answer.upgrade() {
+            // While the guest has not written all of it, nobody can answer.
+            answer.is_awaited(frame.is_ready());
+        }
+        let frame = ready!(frame).transpose()?;
         let bytes = frame
             .as_ref()
             .and_then(Frame::data_ref)
@@ -73,9 +85,17 @@ pub(super) struct ReplyBody {
     received: u64,
     unpacked: u64,
     meter: Arc<Meter>,
-    silence: Duration,
+    patience: Patience,
     deadline: Pin<Box<Sleep>>,
     ended: bool,
+}
+
+/// With a system that has begun to answer.
+pub(super) struct Patience {
+    /// How long it may say nothing.
+    pub silence: Duration,
+    /// The rest of what it says.
+    pub rest: Answer,
 }
 
 /// Refuses a reply that announces more than the limit, before any of it is read.
@@ -118,7 +138,7 @@ impl ReplyBody {
         headers: &mut HeaderMap,
         seals: &Seals,
         meter: Arc<Meter>,
-        silence: Duration,
+        patience: Patience,
     ) -> Result<ReplyBody, Error> {
         let packed = is_packed(headers, seals)?;
         if packed {
@@ -136,8 +156,8 @@ impl ReplyBody {
             received: 0,
             unpacked: 0,
             meter,
-            silence,
-            deadline: Box::pin(sleep(silence)),
+            deadline: Box::pin(sleep(patience.silence)),
+            patience,
             ended: false,
         })
     }
@@ -218,11 +238,14 @@ impl Body for ReplyBody {
             return Poll::Ready(None);
         }
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let frame = Pin::new(&mut self.incoming).poll_frame(cx);
+            self.patience.rest.is_awaited(frame.is_pending());
+            let Poll::Ready(frame) = frame else {
                 ready!(self.deadline.as_mut().poll(cx));
+                self.patience.rest.never_came();
                 return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
             };
-            let next = Instant::now() + self.silence;
+            let next = Instant::now() + self.patience.silence;
             self.deadline.as_mut().reset(next);
             let data = match frame.transpose()?.map(Frame::into_data) {
                 Some(Ok(data)) => {

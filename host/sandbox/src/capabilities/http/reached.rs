@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -28,18 +29,43 @@ pub enum Reach {
 
 /// The systems that a step's requests went to; empty by default. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Reached(Arc<Mutex<BTreeMap<String, Reach>>>);
+pub struct Reached(Arc<Mutex<Systems>>);
+
+#[derive(Debug, Default)]
+struct Systems {
+    said: BTreeMap<String, Reach>,
+    /// Those that the step waits for now, each with how many of its requests.
+    awaited: BTreeMap<String, usize>,
+}
 
 impl Reached {
     /// Each origin as people write it (`https://api.example.org`, at most 64), with what it said last.
     pub fn origins(&self) -> BTreeMap<String, Reach> {
-        self.all().clone()
+        self.systems().said.clone()
     }
 
     /// Whether any of them was out when it was asked last.
     pub fn is_any_out(&self) -> bool {
-        let all = self.all();
-        all.values().any(|reach| matches!(reach, Reach::Out { .. }))
+        let out = |reach: &Reach| matches!(reach, Reach::Out { .. });
+        self.systems().said.values().any(out)
+    }
+
+    /// The step's time is over: whoever it waits for has been silent. One of those, if there is any.
+    pub(crate) fn cut_off(&self) -> Option<String> {
+        let awaited = self.systems().awaited.clone();
+        for origin in awaited.keys() {
+            self.silent(origin.clone());
+        }
+        awaited.into_keys().next()
+    }
+
+    /// Follows one request to this system, for which the step does not wait yet.
+    pub(super) fn answer_of(&self, origin: String) -> Answer {
+        Answer {
+            reached: self.clone(),
+            origin,
+            awaited: AtomicBool::new(false),
+        }
     }
 
     /// The reply to a request.
@@ -78,14 +104,55 @@ impl Reached {
     }
 
     fn note(&self, origin: String, reach: Reach) {
-        let mut all = self.all();
-        if all.len() < ORIGINS_MAX || all.contains_key(&origin) {
-            all.insert(origin, reach);
+        let said = &mut self.systems().said;
+        if said.len() < ORIGINS_MAX || said.contains_key(&origin) {
+            said.insert(origin, reach);
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Reach>> {
+    fn systems(&self) -> MutexGuard<'_, Systems> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a system is to say to one request. While the step waits for it, and for nobody else, its silence is the system's;
+/// dropped, it is waited for no more.
+#[derive(Debug)]
+pub(super) struct Answer {
+    reached: Reached,
+    origin: String,
+    awaited: AtomicBool,
+}
+
+impl Answer {
+    /// Whether it is the system's turn now.
+    pub fn is_awaited(&self, now: bool) {
+        // Under the lock: the request's body is sent by another task than the one that waits.
+        let mut systems = self.reached.systems();
+        if self.awaited.swap(now, Ordering::Relaxed) == now {
+            return;
+        }
+        let awaited = &mut systems.awaited;
+        let requests = awaited.entry(self.origin.clone()).or_default();
+        if now {
+            *requests += 1;
+        } else {
+            *requests -= 1;
+        }
+        if *requests == 0 {
+            awaited.remove(&self.origin);
+        }
+    }
+
+    /// It has not come within the time that the request gave it.
+    pub fn never_came(&self) {
+        self.reached.silent(self.origin.clone());
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.is_awaited(false);
     }
 }
 
@@ -130,6 +197,27 @@ mod tests {
             replied(StatusCode::INTERNAL_SERVER_ERROR, &none),
             Reach::Answered
         );
+    }
+
+    #[test]
+    fn whoever_a_step_waits_for_when_its_time_is_over_was_silent_and_nobody_else() {
+        let reached = Reached::default();
+        let origins = ["https://a.example", "https://b.example"].map(str::to_owned);
+        let [one, other] = origins.clone().map(|origin| reached.answer_of(origin));
+        let again = reached.answer_of(origins[0].clone());
+        for answer in [&one, &one, &other, &again] {
+            answer.is_awaited(true);
+        }
+        drop(one);
+        other.is_awaited(false);
+        assert_eq!(reached.cut_off(), Some(origins[0].clone()));
+        let out = Reach::Out { retry_after: None };
+        assert_eq!(
+            reached.origins(),
+            BTreeMap::from([(origins[0].clone(), out)])
+        );
+        drop(again);
+        assert_eq!(reached.cut_off(), None);
     }
 
     #[test]

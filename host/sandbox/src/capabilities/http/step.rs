@@ -1,7 +1,7 @@
 //! What a step keeps of the network: its way out, its counts, and what it was refused.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,15 +13,17 @@ use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiHttpHooks,
 };
 
-use super::body::{ReplyBody, SentBody, ask_for_packed, check_announced};
+use super::body::{Patience, ReplyBody, SentBody, ask_for_packed, check_announced};
 use super::connector::{ConnectError, origin};
+use super::reached::Answer;
 use super::{Egress, Requests};
 use crate::capabilities::log::{Level, StepLog};
 use crate::expression::{DENIED, LIMIT};
 use crate::meter::Meter;
 use crate::seal::{self, Seals};
 
-/// Until the first byte, and between bytes, unless the guest asks for less. The step's wall time usually ends first.
+/// Until the first byte, and between bytes, unless the guest asks for less. The step's wall time usually ends first, and
+/// says the same of the system; whoever raises that for one which thinks for minutes need not raise this too.
 const SILENCE: Duration = Duration::from_secs(300);
 
 /// What the host would not do for a guest, in the words the author reads.
@@ -292,10 +294,12 @@ async fn send(
         .map_or(SILENCE, |asked| asked.min(SILENCE));
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let (request, carries) = step.unsealed(request).await?;
     let reached = &step.requests.reached;
     let there = origin(&uri).map(|(scheme, host, port)| shown(scheme, host, port));
     let there = there.unwrap_or_default();
+    let answer = Arc::new(reached.answer_of(there.clone()));
+    let (request, carries) = step.unsealed(request, Arc::downgrade(&answer)).await?;
+    answer.is_awaited(true);
     let reply = match tokio::time::timeout(first_byte, egress.client.request(request)).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => {
@@ -303,11 +307,12 @@ async fn send(
             return Err(explain(&error, method.as_str(), step, &uri));
         }
         Err(_) => {
-            reached.silent(there);
+            answer.never_came();
             return Err(Error::HttpResponseTimeout.into());
         }
     };
-    reached.replied(there, reply.status(), reply.headers());
+    drop(answer);
+    reached.replied(there.clone(), reply.status(), reply.headers());
     if reply.status().is_informational() {
         return Err(Error::InternalError(Some(format!(
             "the reply is not valid HTTP: {} is no answer to what was asked",
@@ -327,7 +332,10 @@ async fn send(
         headers,
         &step.seals,
         Arc::clone(meter),
-        between_bytes,
+        Patience {
+            silence: between_bytes,
+            rest: reached.answer_of(there),
+        },
     )?;
     let step = step.clone();
     let body = body.map_err(move |error| step.tell(too_large(error, &step.meter)));
@@ -339,9 +347,13 @@ async fn send(
 impl StepHttp {
     /// The request as it goes out: sealed values opened where they may be, and the host's own headers. And whether it
     /// carries a secret; of a revealed one, which can be anywhere in it, whether it goes to where that belongs.
-    async fn unsealed(&self, request: Request<Body>) -> Result<(Request<Body>, bool), Failed> {
+    async fn unsealed(
+        &self,
+        request: Request<Body>,
+        answer: Weak<Answer>,
+    ) -> Result<(Request<Body>, bool), Failed> {
         let (mut parts, body) = request.into_parts();
-        let body = SentBody::new(body, Arc::clone(&self.meter));
+        let body = SentBody::new(body, Arc::clone(&self.meter), answer);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         let origin = origin(&uri).ok_or(Error::HttpRequestUriInvalid)?;
         let refused = |refusal: seal::Refusal| {
