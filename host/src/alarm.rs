@@ -53,9 +53,10 @@ async fn look(
 ) -> Result<Duration, StoreError> {
     // Deadlines that could not be moved are moved next time.
     let mut seen = *clock;
-    if let Some(jump) = seen.jump(now_ms(), Instant::now()) {
+    let now = now_ms();
+    if let Some(jump) = seen.jump(now, Instant::now()) {
         *set_back |= jump < 0;
-        host.store.move_deadlines(jump).await?;
+        host.store.move_deadlines(jump, now).await?;
         tracing::warn!(seconds = jump / 1000, "the system's clock has jumped");
     }
     *clock = seen;

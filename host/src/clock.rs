@@ -15,8 +15,8 @@ use fonio_store::{DataclipId, FirstStep, NewRun, Store, StoreError, Turn};
 
 use crate::flow::started_by;
 
-/// By how much the clocks of hosts that share a database may differ without ticking twice, in milliseconds. A last tick
-/// further in the future than that is from before the system's clock was set back, and would stop the job until then.
+/// By how much a clock may be put right without ticking twice, in milliseconds. A last tick further in the future than that
+/// is from before the clock was set back, and would stop the job until then.
 const SKEW_MAX: i64 = 5 * 60 * 1000;
 
 /// With `catch_up = "none"`, a tick that comes later than this was missed, in milliseconds: three times as late as a host

@@ -12,6 +12,9 @@ use crate::runner::now_ms;
 /// The longest sleep: after a jump of the system's clock, ticks are right again within this time.
 const SLEEP_MAX: Duration = Duration::from_secs(20);
 
+/// Between attempts to reach a store that does not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Ticks until the host stops.
 pub async fn run(host: Arc<Host>) {
     let mut generations = host.generations();
@@ -20,32 +23,42 @@ pub async fn run(host: Arc<Host>) {
             Some(live) => tick_all(&host, &live.project).await,
             None => None,
         };
-        let sleep = due.map_or(SLEEP_MAX, |at| {
-            Duration::from_millis(u64::try_from(at - now_ms()).unwrap_or(0))
-        });
         tokio::select! {
-            () = tokio::time::sleep(sleep.min(SLEEP_MAX)) => {}
+            () = tokio::time::sleep(due.unwrap_or(SLEEP_MAX).min(SLEEP_MAX)) => {}
             changed = generations.changed() => if changed.is_err() { return },
             () = host.stopping() => return,
         }
     }
 }
 
-/// Starts every workflow whose tick has come; the time of the earliest tick to come.
-async fn tick_all(host: &Host, project: &Project) -> Option<i64> {
+/// Starts every workflow whose tick has come; how long until the earliest tick to come. Hosts that share a database go by
+/// its clock: by their own, one that is hours ahead and one that is not would each undo what the other remembers of a tick,
+/// and tick again at every look.
+async fn tick_all(host: &Host, project: &Project) -> Option<Duration> {
+    let crons = project.crons();
+    if crons.is_empty() {
+        return None;
+    }
+    let now = match host.store.clock_ms(now_ms()).await {
+        Ok(now) => now,
+        Err(error) => {
+            tracing::error!(%error, "what time it is cannot be looked up; trying again");
+            return Some(RETRY_AFTER);
+        }
+    };
     let mut earliest = None;
-    for (workflow, trigger, _) in project.crons() {
+    for (workflow, trigger, _) in crons {
         let Some(clock) = Clock::of(project, workflow, trigger) else {
             continue;
         };
-        let next = match clock.tick(&host.store, now_ms()).await {
-            Ok(next) => next,
+        let wait = match clock.tick(&host.store, now).await {
+            Ok(next) => next.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0))),
             Err(error) => {
                 tracing::error!(clock = clock.key(), %error, "a clock could not start its workflow; trying again");
-                Some(now_ms() + 1000)
+                Some(RETRY_AFTER)
             }
         };
-        earliest = [earliest, next].into_iter().flatten().min();
+        earliest = [earliest, wait].into_iter().flatten().min();
     }
     earliest
 }

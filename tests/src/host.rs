@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -51,7 +52,7 @@ impl Host {
             program
         };
         let mut host = Host::guarded_by(project, &open(program));
-        host.again = open(&usual());
+        host.again = open(&usual().stored_as(program));
         host
     }
 
@@ -242,6 +243,22 @@ impl Host {
         meanwhile();
         self.start_again();
         self
+    }
+
+    /// Kills it without warning, and again in each of the starts that follow, after so long; it is not ready then. Starts it
+    /// once more.
+    #[must_use]
+    pub fn killed_in_starts(self, each_after: &[Duration]) -> Host {
+        let (again, dir) = (self.again.clone(), self.project.dir().to_owned());
+        self.killed_and_restarted_after(|| {
+            for after in each_after {
+                let mut child = again.start(&dir);
+                // It is the fault itself; nothing is waited for.
+                thread::sleep(*after);
+                child.kill().expect("the host can be killed");
+                child.wait().expect("the host ends");
+            }
+        })
     }
 
     /// Ends it in order, lets `meanwhile` happen while it is down, and starts it again on the same files.

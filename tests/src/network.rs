@@ -34,8 +34,8 @@ rm -r "$folder"
 exec "$@"
 "#;
 
-/// Calls `body` in a network of its own, from a test that has this name. Where the machine lets nobody make one, says
-/// that the test was skipped.
+/// Calls `body` in a network of its own, from a test that has this name. Where the machine lets nobody make one, the test
+/// is skipped ([`skip`]).
 pub fn alone(test: &str, body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         return body();
@@ -47,8 +47,9 @@ pub fn alone(test: &str, body: impl FnOnce()) {
         Err(error) => Some(format!("no `unshare`: {error}")),
     };
     if let Some(why) = why {
-        eprintln!("SKIPPED: {test} needs a network namespace, and cannot make one: {why}");
-        return;
+        return skip(&format!(
+            "{test} needs a network namespace, and cannot make one: {why}"
+        ));
     }
     let this = env::current_exe().expect("a test knows where it is");
     let this = this.to_str().expect("its path is text");
@@ -59,6 +60,23 @@ pub fn alone(test: &str, body: impl FnOnce()) {
     assert!(again.status.success(), "in its own network:\n{said}");
     // A name that no test has would pass.
     assert!(said.contains("1 passed"), "{test} did not run:\n{said}");
+}
+
+/// Set where every test has to run: `.ci/run` does.
+const NO_SKIP: &str = "FONIO_TEST_NO_SKIP";
+
+/// Says that a test was skipped.
+///
+/// # Panics
+/// Where none may be: a fault that nobody tries would else pass for one that is survived.
+pub fn skip(why: &str) {
+    let needed = [NO_SKIP, "CI"]
+        .into_iter()
+        .find(|name| env::var_os(name).is_some());
+    if let Some(needed) = needed {
+        panic!("{why}; and {needed} is set: no test may be skipped");
+    }
+    eprintln!("SKIPPED: {why}");
 }
 
 fn in_network(command: &[&str]) -> Command {

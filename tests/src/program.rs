@@ -90,6 +90,16 @@ impl Program {
         self
     }
 
+    /// Keeps what it accepts where that one does.
+    #[must_use]
+    pub(crate) fn stored_as(mut self, other: &Program) -> Program {
+        const STORE: &str = "FONIO_STORE";
+        if let Some(store) = other.environment.get(STORE) {
+            self.environment.insert(STORE.to_owned(), store.clone());
+        }
+        self
+    }
+
     /// Adds an argument.
     pub fn arg(&mut self, argument: impl Into<String>) {
         self.arguments.push(argument.into());

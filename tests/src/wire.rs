@@ -96,10 +96,11 @@ impl State {
             .changed
             .wait_while(guard, |passes| *passes == Passes::Never)
             .unwrap_or_else(PoisonError::into_inner);
-        let passes = *guard;
-        drop(guard);
-        if let Passes::After(delay) = passes {
-            thread::sleep(delay);
+        if let slow @ Passes::After(delay) = *guard {
+            let mended = self
+                .changed
+                .wait_timeout_while(guard, delay, |passes| *passes == slow);
+            drop(mended);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Events: what the steps of one workflow tell the others of their project.
 
-use fonio_tests::{Host, Job, Program, Project, Run, guest};
+use fonio_tests::{Host, Job, Program, Project, Run, Store, guest};
 use serde_json::{Value, json};
 
 /// A workflow with a webhook, and one with a trigger for `event`; each has one job.
@@ -30,42 +30,44 @@ const KEEPS: &str = "fn(state => state)";
 
 #[test]
 fn an_event_starts_what_waits_for_it_with_its_data() {
-    let first = "events.publish('intake.accepted', state => ({ id: state.data.id }));\nevents.publish('intake.other', 1);";
-    let host = Host::serving(project("intake.accepted", first, KEEPS));
-    let runs = posted(&host, &json!({ "id": 7 }));
-    assert_eq!(runs.len(), 2, "{runs:#?}");
-    assert_eq!(
-        runs[0].state["data"]["id"], 7,
-        "the job's own state goes on"
-    );
-    assert_eq!(
-        runs[0].step().log,
-        ["publishes intake.accepted", "publishes intake.other"]
-    );
-    let state = &runs[1].state;
-    assert_eq!(state["data"], json!({ "id": 7 }));
-    let event = &state["event"];
-    assert_eq!(event["name"], "intake.accepted");
-    assert_eq!(
-        (&event["workflow"], &event["run"]),
-        (&json!("intake"), &json!(1))
-    );
-    assert!(
-        event["id"].is_string() && event["at_ms"].is_i64(),
-        "{event}"
-    );
-    let messages = host.get("/api/v1/messages").json();
-    assert_eq!(messages["messages"][0]["source"], "event intake.accepted");
-    assert_eq!(
-        messages["messages"].as_array().map(Vec::len),
-        Some(2),
-        "one that nobody waits for is not stored"
-    );
-    let triggers = &host.project_as_served()["triggers"];
-    assert_eq!(
-        (&triggers[1]["type"], &triggers[1]["event"]),
-        (&json!("event"), &json!("intake.accepted"))
-    );
+    Store::each(|store| {
+        let first = "events.publish('intake.accepted', state => ({ id: state.data.id }));\nevents.publish('intake.other', 1);";
+        let host = Host::serving_on(store, project("intake.accepted", first, KEEPS));
+        let runs = posted(&host, &json!({ "id": 7 }));
+        assert_eq!(runs.len(), 2, "{runs:#?}");
+        assert_eq!(
+            runs[0].state["data"]["id"], 7,
+            "the job's own state goes on"
+        );
+        assert_eq!(
+            runs[0].step().log,
+            ["publishes intake.accepted", "publishes intake.other"]
+        );
+        let state = &runs[1].state;
+        assert_eq!(state["data"], json!({ "id": 7 }));
+        let event = &state["event"];
+        assert_eq!(event["name"], "intake.accepted");
+        assert_eq!(
+            (&event["workflow"], &event["run"]),
+            (&json!("intake"), &json!(1))
+        );
+        assert!(
+            event["id"].is_string() && event["at_ms"].is_i64(),
+            "{event}"
+        );
+        let messages = host.get("/api/v1/messages").json();
+        assert_eq!(messages["messages"][0]["source"], "event intake.accepted");
+        assert_eq!(
+            messages["messages"].as_array().map(Vec::len),
+            Some(2),
+            "one that nobody waits for is not stored"
+        );
+        let triggers = &host.project_as_served()["triggers"];
+        assert_eq!(
+            (&triggers[1]["type"], &triggers[1]["event"]),
+            (&json!("event"), &json!("intake.accepted"))
+        );
+    });
 }
 
 #[test]
@@ -247,37 +249,38 @@ fn a_secret_in_an_event_is_sealed_again_even_where_it_is_revealed() {
 
 #[test]
 fn what_runs_published_of_a_person_is_given_out_and_forgotten_with_the_message() {
-    let publishes =
-        "events.publish('seen', state => ({ card: state.data.name, pad: 'x'.repeat(70000) }))";
-    let host = Host::serving(project(
-        "seen",
-        publishes,
-        "fn(state => ({ of: state.data.card }))",
-    ));
-    posted(&host, &json!({ "name": "ama" }));
-    assert_eq!(posted(&host, &json!({ "name": "kofi" })).len(), 4);
-    let ask = |path: &str| {
-        let of_ama = json!({ "where": { "name": "ama" } }).to_string();
-        let headers = [("content-type", "application/json")];
-        host.send("POST", path, &headers, of_ama.as_bytes())
-    };
-    let line = ask("/api/v1/messages/export").json();
-    let event = &line["events"][0];
-    assert_eq!(event["message"]["source"], "event seen");
-    assert_eq!(event["message"]["body"]["card"], "ama");
-    let output = event["runs"][0]["output"].to_string();
-    assert_eq!(event["states"][output]["of"], "ama");
+    Store::each(|store| {
+        let publishes =
+            "events.publish('seen', state => ({ card: state.data.name, pad: 'x'.repeat(70000) }))";
+        let host = Host::serving_on(
+            store,
+            project("seen", publishes, "fn(state => ({ of: state.data.card }))"),
+        );
+        posted(&host, &json!({ "name": "ama" }));
+        assert_eq!(posted(&host, &json!({ "name": "kofi" })).len(), 4);
+        let ask = |path: &str| {
+            let of_ama = json!({ "where": { "name": "ama" } }).to_string();
+            let headers = [("content-type", "application/json")];
+            host.send("POST", path, &headers, of_ama.as_bytes())
+        };
+        let line = ask("/api/v1/messages/export").json();
+        let event = &line["events"][0];
+        assert_eq!(event["message"]["source"], "event seen");
+        assert_eq!(event["message"]["body"]["card"], "ama");
+        let output = event["runs"][0]["output"].to_string();
+        assert_eq!(event["states"][output]["of"], "ama");
 
-    let deleted = ask("/api/v1/messages/delete");
-    assert_eq!(deleted.json(), json!({ "messages": 2, "runs": 2 }));
-    let left = host.get("/api/v1/messages").json();
-    let sources: Vec<&Value> = left["messages"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|message| &message["source"])
-        .collect();
-    assert_eq!(sources.len(), 2, "kofi's: {left}");
-    assert_eq!(sources[0], "event seen");
-    assert_eq!(host.runs().len(), 2);
+        let deleted = ask("/api/v1/messages/delete");
+        assert_eq!(deleted.json(), json!({ "messages": 2, "runs": 2 }));
+        let left = host.get("/api/v1/messages").json();
+        let sources: Vec<&Value> = left["messages"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|message| &message["source"])
+            .collect();
+        assert_eq!(sources.len(), 2, "kofi's: {left}");
+        assert_eq!(sources[0], "event seen");
+        assert_eq!(host.runs().len(), 2);
+    });
 }

@@ -236,3 +236,12 @@ fn a_database_that_answers_late_makes_hosts_slow_and_nothing_else() {
     assert_eq!(accounts.repeated, 0);
     assert_eq!(sent.accepted().len(), 12, "late, but all of them");
 }
+
+#[test]
+fn a_host_whose_database_answers_later_than_its_lease_lasts_loses_nothing_and_comes_back() {
+    let database = Database::new();
+    let wire = Wire::to(database.socket());
+    // The lease is 15 s.
+    let slow = || wire.slow(Duration::from_secs(20));
+    cut_off_and_back(&database, &wire, slow, || wire.mend());
+}

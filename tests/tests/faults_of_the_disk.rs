@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use fonio_tests::network::alone;
+use fonio_test_postgres::{Database, Server};
+use fonio_tests::network::{alone, skip};
 use fonio_tests::{Accounts, Answer, FarSide, Gate, Host, Program, Project, wait_for};
 use rustix::process::Signal;
 use serde_json::json;
@@ -29,6 +30,31 @@ fn send(host: &Host, n: u64) {
     let headers = [("content-type", "application/json")];
     let reply = host.send("POST", "/i/w", &headers, body.as_bytes());
     assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+/// Sends messages of 100 kB, from this number on, until three were refused, and says which were accepted.
+fn send_until_refused(host: &Host, mut n: u64) -> BTreeSet<u64> {
+    let mut accepted = BTreeSet::new();
+    let mut refused = 0;
+    while refused < 3 {
+        let pad: String = (0..20_000_u64)
+            .map(|at| format!("{:05x}", at * at * 7919 % 0xf_ffff))
+            .collect();
+        let body = json!({ "n": n, "pad": pad }).to_string();
+        let headers = [("content-type", "application/json")];
+        let reply = host.send("POST", "/i/w", &headers, body.as_bytes());
+        match reply.status {
+            200 => drop(accepted.insert(n)),
+            503 => {
+                assert!(reply.header("retry-after").is_some(), "{reply:?}");
+                assert!(reply.text().contains("is full"), "{}", reply.text());
+                refused += 1;
+            }
+            other => panic!("{other}: {}", reply.text()),
+        }
+        n += 1;
+    }
+    accepted
 }
 
 fn mount(options: &str, folder: &Path) {
@@ -60,7 +86,17 @@ fn a_disk_that_fills_while_steps_run_costs_no_run_and_no_second_request() {
             let data = project.path(".fonio");
             fs::create_dir(&data).expect("a folder");
             mount("size=1g", &data);
-            let host = Host::serving(project);
+            // Nothing is kept in reserve, so that it is the disk that refuses.
+            let serve = [
+                "serve",
+                ".",
+                "--listen",
+                "127.0.0.1:0",
+                "--disk-reserve",
+                "0B",
+            ];
+            let host = Host::started_by(project, &Program::new(serve));
+            host.wait_until_ready();
             (0..BEGUN).for_each(|n| send(&host, n));
             wait_for("the steps to begin", || {
                 (far_side.received().len() as u64 == BEGUN).then_some(())
@@ -76,13 +112,66 @@ fn a_disk_that_fills_while_steps_run_costs_no_run_and_no_second_request() {
                     .then_some(())
             });
             assert_eq!(host.get("/health").status, 200);
+            let mut accepted = send_until_refused(&host, BEGUN);
             mount("remount,size=1g", &data);
-            let accepted: BTreeSet<u64> = (0..BEGUN).collect();
-            let accounts = Accounts::of(&host, &far_side, &accepted, BEGUN);
-            assert_eq!(accounts.ended("succeeded") as u64, BEGUN);
+            accepted.extend(0..BEGUN);
+            let sent = accepted.len() as u64;
+            let accounts = Accounts::of(&host, &far_side, &accepted, sent);
+            assert_eq!(accounts.ended("succeeded") as u64, sent);
             assert_eq!(accounts.repeated, 0, "what had ended was not run again");
-            send(&host, BEGUN);
-            assert_eq!(Accounts::of_runs(&host).len() as u64, BEGUN + 1);
+            send(&host, 1_000);
+            assert_eq!(Accounts::of_runs(&host).len() as u64, sent + 1);
+            drop(host);
+        },
+    );
+}
+
+/// Only who is root can give the server's user a disk of its own.
+#[test]
+fn a_database_whose_disk_fills_refuses_messages_and_goes_on_when_there_is_room() {
+    let owner = Server::owner().expect("PostgreSQL's user");
+    let Some((user, group)) = owner else {
+        return skip("only root can make a disk that belongs to PostgreSQL's user");
+    };
+    alone(
+        "a_database_whose_disk_fills_refuses_messages_and_goes_on_when_there_is_room",
+        || {
+            const BEGUN: u64 = 6;
+            let gate = Gate::default();
+            let far_side = FarSide::behind(&gate);
+            let disk = tempfile::tempdir().expect("a folder");
+            let sized = |size: &str| format!("size={size},uid={user},gid={group},mode=700");
+            mount(&sized("1g"), disk.path());
+            let server = Server::start().expect("a PostgreSQL server");
+            let database = Database::on_disk(&server, disk.path());
+            let serve = Program::new(["serve", ".", "--listen", "127.0.0.1:0"]);
+            let serve = serve.env("FONIO_STORE", &database.url());
+            let host = Host::started_by(project(&far_side), &serve);
+            host.wait_until_ready();
+            (0..BEGUN).for_each(|n| send(&host, n));
+            wait_for("the steps to begin", || {
+                (far_side.received().len() as u64 == BEGUN).then_some(())
+            });
+            let room = rustix::fs::statvfs(disk.path()).expect("what the disk says");
+            let used = (room.f_blocks - room.f_bfree) * room.f_frsize;
+            let full = sized(&(used + (16 << 10)).to_string());
+            mount(&format!("remount,{full}"), disk.path());
+            let mut accepted = send_until_refused(&host, BEGUN);
+            gate.open();
+            wait_for("the host to say so", || {
+                host.said()
+                    .contains("cannot be stored; trying again")
+                    .then_some(())
+            });
+            assert_eq!(host.get("/health").status, 200);
+            mount(&format!("remount,{}", sized("1g")), disk.path());
+            accepted.extend(0..BEGUN);
+            let sent = accepted.len() as u64;
+            let accounts = Accounts::of(&host, &far_side, &accepted, sent);
+            assert_eq!(accounts.ended("succeeded") as u64, sent);
+            assert_eq!(accounts.repeated, 0, "what had ended was not run again");
+            send(&host, 1_000);
+            assert_eq!(Accounts::of_runs(&host).len() as u64, sent + 1);
             drop(host);
         },
     );
@@ -136,4 +225,33 @@ fn a_host_whose_log_was_torn_goes_on_with_what_is_whole() {
     assert!((10..30).contains(&runs), "{runs} runs");
     send(&host, 99);
     assert_eq!(Accounts::of_runs(&host).len(), runs + 1);
+}
+
+#[test]
+fn a_fault_that_cannot_be_made_here_fails_where_no_test_may_be_skipped() {
+    let this = std::env::current_exe().expect("a test knows where it is");
+    let name = "a_disk_that_fills_while_steps_run_costs_no_run_and_no_second_request";
+    let without_namespaces = || {
+        let mut again = Command::new(&this);
+        again.args(["--exact", name, "--nocapture"]);
+        // Nor `unshare`.
+        again.env("PATH", "").env_remove("CI");
+        again.env_remove("FONIO_TEST_NO_SKIP");
+        again
+    };
+    let skipped = without_namespaces().output().expect("it starts");
+    let said = String::from_utf8_lossy(&skipped.stderr).into_owned();
+    assert!(
+        skipped.status.success() && said.contains("SKIPPED"),
+        "{said}"
+    );
+    for variable in ["CI", "FONIO_TEST_NO_SKIP"] {
+        let refused = without_namespaces().env(variable, "1").output();
+        let refused = refused.expect("it starts");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains(variable),
+            "{said}"
+        );
+    }
 }

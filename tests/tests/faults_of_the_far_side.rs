@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
-use fonio_tests::{Accounts, Answer, FarSide, Gate, Host, Project, wait_for};
+use fonio_tests::{Accounts, Answer, FarSide, Gate, Host, Project, Store, wait_for};
 use serde_json::{Value, json};
 
 /// Well above what a quick answer takes on a busy machine, and below how late the late ones are.
@@ -75,46 +75,48 @@ fn step(host: &Host, run: &Value) -> Value {
 
 #[test]
 fn a_far_side_that_fails_hangs_or_is_late_costs_attempts_and_no_message() {
-    let gate = Gate::default();
-    let far_side = moody(gate.clone());
-    let host = Host::serving(project(&far_side));
-    (0..16).for_each(|n| send(&host, n));
-    let accepted: BTreeSet<u64> = (0..16).collect();
-    let accounts = Accounts::of(&host, &far_side, &accepted, 16);
-    assert_eq!(
-        (accounts.ended("succeeded"), accounts.ended("failed")),
-        (4, 12)
-    );
-    // Each that was not answered in time is asked again, once, as each that answers 503.
-    assert_eq!(accounts.repeated, 12);
-    let mut attempts = [0; 4];
-    for run in &accounts.runs {
-        let step = step(&host, run);
-        let (attempt, code) = (step["attempt"].as_u64(), step["exit_code"].as_i64());
-        let kind = match (attempt, code) {
-            (Some(1), Some(0)) => 0,
-            (Some(2), Some(1)) => 1,
-            (Some(2), Some(3)) => 2,
-            _ => 3,
-        };
-        attempts[kind] += 1;
-    }
-    assert_eq!(attempts, [4, 4, 8, 0]);
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = moody(gate.clone());
+        let host = Host::serving_on(store, project(&far_side));
+        (0..16).for_each(|n| send(&host, n));
+        let accepted: BTreeSet<u64> = (0..16).collect();
+        let accounts = Accounts::of(&host, &far_side, &accepted, 16);
+        assert_eq!(
+            (accounts.ended("succeeded"), accounts.ended("failed")),
+            (4, 12)
+        );
+        // Each that was not answered in time is asked again, once, as each that answers 503.
+        assert_eq!(accounts.repeated, 12);
+        let mut attempts = [0; 4];
+        for run in &accounts.runs {
+            let step = step(&host, run);
+            let (attempt, code) = (step["attempt"].as_u64(), step["exit_code"].as_i64());
+            let kind = match (attempt, code) {
+                (Some(1), Some(0)) => 0,
+                (Some(2), Some(1)) => 1,
+                (Some(2), Some(3)) => 2,
+                _ => 3,
+            };
+            attempts[kind] += 1;
+        }
+        assert_eq!(attempts, [4, 4, 8, 0]);
 
-    // A host that is stopped while a far side hangs ends in order all the same, and asks again when it is back.
-    let hanging = 16 + 2;
-    send(&host, hanging);
-    wait_for("its request", || {
-        (far_side.received().len() == 29).then_some(())
+        // A host that is stopped while a far side hangs ends in order all the same, and asks again when it is back.
+        let hanging = 16 + 2;
+        send(&host, hanging);
+        wait_for("its request", || {
+            (far_side.received().len() == 29).then_some(())
+        });
+        let host = host.restarted_after(|| ());
+        let runs = Accounts::of_runs(&host);
+        assert_eq!(runs.len(), 17);
+        let last = step(&host, &runs[0]);
+        assert_eq!(
+            (&last["status"], &last["exit_code"]),
+            (&json!("failed"), &json!(3))
+        );
+        assert_eq!(far_side.received().len(), 30, "once");
+        gate.open();
     });
-    let host = host.restarted_after(|| ());
-    let runs = Accounts::of_runs(&host);
-    assert_eq!(runs.len(), 17);
-    let last = step(&host, &runs[0]);
-    assert_eq!(
-        (&last["status"], &last["exit_code"]),
-        (&json!("failed"), &json!(3))
-    );
-    assert_eq!(far_side.received().len(), 30, "once");
-    gate.open();
 }

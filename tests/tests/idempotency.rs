@@ -97,6 +97,59 @@ fn the_same_in_postgres() {
     once_however_often_it_is_sent(&host);
 }
 
+/// What each of these requests is answered, all of them sent at once, to one host and the other in turn.
+fn storm(hosts: &[Host; 2], key: &str, bodies: &[&str]) -> Vec<Response> {
+    thread::scope(|scope| {
+        let senders: Vec<_> = bodies
+            .iter()
+            .zip(hosts.iter().cycle())
+            .map(|(body, host)| scope.spawn(move || send(host, "/i/later", key, body)))
+            .collect();
+        let answers = senders.into_iter().map(|sender| sender.join());
+        answers.map(|answer| answer.expect("no panic")).collect()
+    })
+}
+
+#[test]
+fn of_a_storm_of_one_key_to_two_hosts_one_message_is_taken_and_all_answers_name_it() {
+    let database = Database::new();
+    let serve = || {
+        let program = Program::new(["serve", ".", "--listen", "127.0.0.1:0"]);
+        let host = Host::started_by(project(), &program.env("FONIO_STORE", &database.url()));
+        host.wait_until_ready();
+        host
+    };
+    let hosts = [serve(), serve()];
+    const STORMS: usize = 10;
+    for number in 0..STORMS {
+        let key = format!("same-{number}");
+        let answers = storm(&hosts, &key, &["{\"n\":1}"; 16]);
+        let first = answers.iter().find(|answer| !replayed(answer));
+        let first = first.expect("one of them is the first").json();
+        for answer in &answers {
+            assert_eq!((answer.status, answer.json()), (200, first.clone()));
+        }
+        assert_eq!(answers.iter().filter(|answer| replayed(answer)).count(), 15);
+
+        // Two messages that have one key by a slip: whichever is first, the other is refused, by both hosts.
+        let bodies: Vec<&str> = ["{\"n\":1}", "{\"n\":1}", "{\"n\":2}", "{\"n\":2}"].repeat(4);
+        let answers = storm(&hosts, &format!("slip-{number}"), &bodies);
+        let (taken, refused): (Vec<_>, Vec<_>) = bodies
+            .iter()
+            .zip(&answers)
+            .partition(|(_, answer)| answer.status == 200);
+        assert_eq!((taken.len(), refused.len()), (8, 8));
+        for (body, answer) in &taken {
+            assert_eq!((*body, answer.json()), (taken[0].0, taken[0].1.json()));
+        }
+        for (_, answer) in &refused {
+            let said = answer.problem(422);
+            assert!(said.contains("a key stands for one message"), "{said}");
+        }
+    }
+    assert_eq!(hosts[0].runs_done().len(), 2 * STORMS);
+}
+
 #[test]
 fn the_inbox_knows_keys_too_and_refuses_what_is_none() {
     let yaml = "jobs: { a: { adaptor: common, trigger: any, expression: 'fn(state => state)' } }\ntriggers: { any: { criteria: '{}' } }\n";

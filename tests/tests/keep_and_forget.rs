@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fonio_test_postgres::Database;
-use fonio_tests::{Ended, FarSide, Gate, Host, Program, Project, request, wait_for};
+use fonio_tests::{Ended, FarSide, Gate, Host, Program, Project, Store, request, wait_for};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -45,50 +45,58 @@ fn fonio(host: &Host, arguments: &[&str]) -> Ended {
 
 #[test]
 fn what_is_older_than_it_is_kept_is_forgotten_and_counted() {
-    let host = Host::serving(project("[retention]\nmessages = \"1s\"\nruns = \"1s\"\n"));
-    for n in 0..3 {
-        host.post(&json!({ "n": n }));
-    }
-    wait_for("messages and runs to be forgotten", || {
-        (messages(&host).is_empty() && host.runs().is_empty()).then_some(())
+    Store::each(|store| {
+        let host = Host::serving_on(
+            store,
+            project("[retention]\nmessages = \"1s\"\nruns = \"1s\"\n"),
+        );
+        for n in 0..3 {
+            host.post(&json!({ "n": n }));
+        }
+        wait_for("messages and runs to be forgotten", || {
+            (messages(&host).is_empty() && host.runs().is_empty()).then_some(())
+        });
+        wait_for("them to be counted", || {
+            let counted = ["messages", "runs", "dataclips"]
+                .map(|what| metric(&host, &format!("fonio_swept_{what}_total")));
+            (counted[0] == 3 && counted[1] == 3 && counted[2] >= 2).then_some(())
+        });
+        assert_eq!(metric(&host, "fonio_store_messages_total"), 3);
     });
-    wait_for("them to be counted", || {
-        let counted = ["messages", "runs", "dataclips"]
-            .map(|what| metric(&host, &format!("fonio_swept_{what}_total")));
-        (counted[0] == 3 && counted[1] == 3 && counted[2] >= 2).then_some(())
-    });
-    assert_eq!(metric(&host, "fonio_store_messages_total"), 3);
 }
 
 #[test]
 fn where_nothing_is_kept_a_waiting_sender_gets_its_answer_and_then_only_the_status_is_left() {
-    let workflow = json!({ "id": "flow", "steps": [
-        { "id": "hook", "type": "webhook", "webhook_reply": "after_completion", "next": "job" },
-        { "id": "job", "adaptor": "@openfn/language-common", "expression": "fn(state => { console.log('hush'); return state; })" },
-    ]});
-    let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": [workflow] });
-    let host = Host::serving(
-        Project::new()
-            .file("project.yaml", file.to_string())
-            .file("fonio.toml", "[retention]\nkeep = \"never\"\n"),
-    );
-    let headers = [("content-type", "application/json")];
-    let reply = host.send("POST", "/i/flow", &headers, br#"{"name":"ama"}"#);
-    assert_eq!(reply.status, 201, "{}", reply.text());
-    assert_eq!(reply.json()["data"]["data"]["name"], "ama");
-    wait_for("the message to go", || {
-        messages(&host).is_empty().then_some(())
+    Store::each(|store| {
+        let workflow = json!({ "id": "flow", "steps": [
+            { "id": "hook", "type": "webhook", "webhook_reply": "after_completion", "next": "job" },
+            { "id": "job", "adaptor": "@openfn/language-common", "expression": "fn(state => { console.log('hush'); return state; })" },
+        ]});
+        let file = json!({ "schema_version": "4.0", "id": "clinic", "name": "clinic", "workflows": [workflow] });
+        let host = Host::serving_on(
+            store,
+            Project::new()
+                .file("project.yaml", file.to_string())
+                .file("fonio.toml", "[retention]\nkeep = \"never\"\n"),
+        );
+        let headers = [("content-type", "application/json")];
+        let reply = host.send("POST", "/i/flow", &headers, br#"{"name":"ama"}"#);
+        assert_eq!(reply.status, 201, "{}", reply.text());
+        assert_eq!(reply.json()["data"]["data"]["name"], "ama");
+        wait_for("the message to go", || {
+            messages(&host).is_empty().then_some(())
+        });
+        let runs = host.runs();
+        assert_eq!((runs.len(), &runs[0]["status"]), (1, &json!("succeeded")));
+        let run = host.get(&format!("/api/v1/runs/{}", runs[0]["id"])).json();
+        assert_eq!(run["steps"][0]["log"], json!([]));
+        assert_eq!(run["steps"][0]["exit_code"], 0);
+        assert_eq!(run["output"], Value::Null);
+        let again = format!("/api/v1/runs/{}/retry", runs[0]["id"]);
+        let refused = host.send("POST", &again, &[], b"");
+        assert_eq!(refused.status, 404, "{}", refused.text());
+        assert!(refused.text().contains("retention"), "{}", refused.text());
     });
-    let runs = host.runs();
-    assert_eq!((runs.len(), &runs[0]["status"]), (1, &json!("succeeded")));
-    let run = host.get(&format!("/api/v1/runs/{}", runs[0]["id"])).json();
-    assert_eq!(run["steps"][0]["log"], json!([]));
-    assert_eq!(run["steps"][0]["exit_code"], 0);
-    assert_eq!(run["output"], Value::Null);
-    let again = format!("/api/v1/runs/{}/retry", runs[0]["id"]);
-    let refused = host.send("POST", &again, &[], b"");
-    assert_eq!(refused.status, 404, "{}", refused.text());
-    assert!(refused.text().contains("retention"), "{}", refused.text());
 }
 
 #[test]
@@ -140,73 +148,81 @@ fn on_a_disk_that_is_nearly_full_messages_are_turned_away_and_what_was_accepted_
 
 #[test]
 fn what_came_of_one_person_is_given_out_and_forgotten_by_the_api() {
-    let host = Host::serving(project(""));
-    for name in ["ama", "kofi", "ama"] {
-        host.post(&json!({ "patient": { "name": name }, "pad": "x".repeat(70_000) }));
-    }
-    host.runs_done();
-    let ask = |path: &str, body: &Value| {
-        let headers = [("content-type", "application/json")];
-        host.send("POST", path, &headers, body.to_string().as_bytes())
-    };
-    let of_ama = json!({ "where": { "patient.name": "ama" }, "source": "inbox" });
-    let exported = ask("/api/v1/messages/export", &of_ama);
-    assert_eq!(exported.status, 200, "{}", exported.text());
-    let text = exported.text();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(lines.len(), 2);
-    let line = &lines[0];
-    assert_eq!(line["message"]["body"]["patient"]["name"], "ama");
-    assert_eq!(line["runs"][0]["steps"][0]["job"], "job");
-    let output = line["runs"][0]["output"].to_string();
-    assert_eq!(line["states"][output]["data"]["patient"]["name"], "ama");
+    Store::each(|store| {
+        let host = Host::serving_on(store, project(""));
+        for name in ["ama", "kofi", "ama"] {
+            host.post(&json!({ "patient": { "name": name }, "pad": "x".repeat(70_000) }));
+        }
+        host.runs_done();
+        let ask = |path: &str, body: &Value| {
+            let headers = [("content-type", "application/json")];
+            host.send("POST", path, &headers, body.to_string().as_bytes())
+        };
+        let of_ama = json!({ "where": { "patient.name": "ama" }, "source": "inbox" });
+        let exported = ask("/api/v1/messages/export", &of_ama);
+        assert_eq!(exported.status, 200, "{}", exported.text());
+        let text = exported.text();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines.len(), 2);
+        let line = &lines[0];
+        assert_eq!(line["message"]["body"]["patient"]["name"], "ama");
+        assert_eq!(line["runs"][0]["steps"][0]["job"], "job");
+        let output = line["runs"][0]["output"].to_string();
+        assert_eq!(line["states"][output]["data"]["patient"]["name"], "ama");
 
-    let deleted = ask("/api/v1/messages/delete", &of_ama);
-    assert_eq!(deleted.json(), json!({ "messages": 2, "runs": 2 }));
-    assert_eq!((messages(&host).len(), host.runs().len()), (1, 1));
-    let bodies = host.project.path(".fonio/bodies");
-    let files = std::fs::read_dir(bodies)
-        .expect("a folder")
-        .flat_map(|part| std::fs::read_dir(part.expect("an entry").path()).expect("a folder"));
-    assert_eq!(files.count(), 2, "kofi's message and state");
-    assert_eq!(ask("/api/v1/messages/export", &of_ama).text(), "");
-    let refused = ask("/api/v1/messages/delete", &json!({}));
-    assert_eq!(refused.status, 400);
-    assert!(refused.text().contains("say `all`"), "{}", refused.text());
-    let audit = host.get("/api/v1/audit").json().to_string();
-    for words in [
-        "where patient.name has a certain value, source inbox",
-        "2 messages with 2 runs",
-        "\"erase\"",
-        "\"export\"",
-    ] {
-        assert!(audit.contains(words), "{words} in {audit}");
-    }
-    assert!(!audit.contains("ama"), "{audit}");
+        let deleted = ask("/api/v1/messages/delete", &of_ama);
+        assert_eq!(deleted.json(), json!({ "messages": 2, "runs": 2 }));
+        assert_eq!((messages(&host).len(), host.runs().len()), (1, 1));
+        if let Store::File = store {
+            let bodies = host.project.path(".fonio/bodies");
+            let files = std::fs::read_dir(bodies)
+                .expect("a folder")
+                .flat_map(|part| {
+                    std::fs::read_dir(part.expect("an entry").path()).expect("a folder")
+                });
+            assert_eq!(files.count(), 2, "kofi's message and state");
+        }
+        assert_eq!(ask("/api/v1/messages/export", &of_ama).text(), "");
+        let refused = ask("/api/v1/messages/delete", &json!({}));
+        assert_eq!(refused.status, 400);
+        assert!(refused.text().contains("say `all`"), "{}", refused.text());
+        let audit = host.get("/api/v1/audit").json().to_string();
+        for words in [
+            "where patient.name has a certain value, source inbox",
+            "2 messages with 2 runs",
+            "\"erase\"",
+            "\"export\"",
+        ] {
+            assert!(audit.contains(words), "{words} in {audit}");
+        }
+        assert!(!audit.contains("ama"), "{audit}");
+    });
 }
 
 #[test]
 fn a_run_that_has_not_ended_is_cancelled_when_its_message_is_forgotten() {
-    let gate = Gate::default();
-    let far_side = FarSide::behind(&gate);
-    let job = format!("post('{}', state => state.data)", far_side.url("/x"));
-    let project =
-        Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
-    let host = Host::serving(project);
-    host.post(&json!({ "n": 1 }));
-    wait_for("the step to begin", || {
-        (far_side.received().len() == 1).then_some(())
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = FarSide::behind(&gate);
+        let job = format!("post('{}', state => state.data)", far_side.url("/x"));
+        let project =
+            Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
+        let host = Host::serving_on(store, project);
+        host.post(&json!({ "n": 1 }));
+        wait_for("the step to begin", || {
+            (far_side.received().len() == 1).then_some(())
+        });
+        let all = json!({ "all": true }).to_string();
+        let deleted = host.send("POST", "/api/v1/messages/delete", &[], all.as_bytes());
+        assert_eq!(deleted.json(), json!({ "messages": 1, "runs": 1 }));
+        gate.open();
+        assert!(host.runs().is_empty() && messages(&host).is_empty());
+        host.post(&json!({ "n": 2 }));
+        assert_eq!(host.runs_done().len(), 1);
     });
-    let all = json!({ "all": true }).to_string();
-    let deleted = host.send("POST", "/api/v1/messages/delete", &[], all.as_bytes());
-    assert_eq!(deleted.json(), json!({ "messages": 1, "runs": 1 }));
-    gate.open();
-    assert!(host.runs().is_empty() && messages(&host).is_empty());
-    host.post(&json!({ "n": 2 }));
-    assert_eq!(host.runs_done().len(), 1);
 }
 
 #[test]

@@ -2,47 +2,49 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fonio_tests::{FarSide, Gate, Host, Program, Project, wait_for};
+use fonio_tests::{FarSide, Gate, Host, Program, Project, Store, wait_for};
 
 /// More than run at once and wait, with `--queue 3`: 8 in the sandbox, and those a claim takes ahead.
 const FLOOD: usize = 60;
 
 #[test]
 fn a_full_queue_answers_503_with_retry_after_and_takes_messages_again_when_it_has_emptied() {
-    let gate = Gate::default();
-    let far_side = FarSide::behind(&gate);
-    let job = format!("post('{}', state => state.data)", far_side.url("/x"));
-    let project =
-        Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
-    let serve = Program::new(["serve", ".", "--listen", "127.0.0.1:0", "--queue", "3"]);
-    let host = Host::started_by(project, &serve);
-    host.wait_until_ready();
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = FarSide::behind(&gate);
+        let job = format!("post('{}', state => state.data)", far_side.url("/x"));
+        let project =
+            Project::with_job("@openfn/language-http", &job).file("fonio.toml", far_side.granted());
+        let serve = Program::new(["serve", ".", "--listen", "127.0.0.1:0", "--queue", "3"]);
+        let host = Host::started_by(project, &store.of(serve));
+        host.wait_until_ready();
 
-    let answers: Vec<_> = (0..FLOOD)
-        .map(|n| host.post_inbox("application/json", format!("{{\"n\":{n}}}")))
-        .collect();
-    let accepted = answers.iter().filter(|answer| answer.status == 202).count();
-    let refused = answers
-        .iter()
-        .find(|answer| answer.status == 503)
-        .expect("the queue is full at some point");
-    assert_eq!(refused.header("retry-after"), Some("10"));
-    let detail = refused.json()["detail"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    assert!(
-        detail.contains("steps are waiting, and no more than 3 may; send again later"),
-        "{detail}"
-    );
+        let answers: Vec<_> = (0..FLOOD)
+            .map(|n| host.post_inbox("application/json", format!("{{\"n\":{n}}}")))
+            .collect();
+        let accepted = answers.iter().filter(|answer| answer.status == 202).count();
+        let refused = answers
+            .iter()
+            .find(|answer| answer.status == 503)
+            .expect("the queue is full at some point");
+        assert_eq!(refused.header("retry-after"), Some("10"));
+        let detail = refused.json()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(
+            detail.contains("steps are waiting, and no more than 3 may; send again later"),
+            "{detail}"
+        );
 
-    gate.open();
-    assert_eq!(
-        host.runs_done().len(),
-        accepted,
-        "what was accepted ran, what was refused did not"
-    );
-    assert_eq!(host.post_inbox("application/json", "{}").status, 202);
+        gate.open();
+        assert_eq!(
+            host.runs_done().len(),
+            accepted,
+            "what was accepted ran, what was refused did not"
+        );
+        assert_eq!(host.post_inbox("application/json", "{}").status, 202);
+    });
 }
 
 /// Waits for the clock; a minute is the shortest that cron knows, so this is the one test that takes one.

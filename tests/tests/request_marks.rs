@@ -1,7 +1,7 @@
 //! Requests that change something bear a mark: the same in each attempt at a step, so that a system that knows it does once
 //! what a host that died asks for twice.
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Project, wait_for};
+use fonio_tests::{Answer, FarSide, Gate, Host, Project, Store, wait_for};
 use serde_json::json;
 
 const MARKED: &str = "idempotency_header = \"Idempotency-Key\"\n";
@@ -39,37 +39,39 @@ fn marks(far_side: &FarSide) -> Vec<Option<String>> {
 
 #[test]
 fn a_step_that_its_host_died_with_sends_the_same_marks_again_and_the_next_step_others() {
-    let gate = Gate::default();
-    let closed = gate.clone();
-    let far_side = FarSide::answering(move |request| {
-        // The last of the five is what the host dies with.
-        if request.header("idempotency-key") == Some("mine") {
-            closed.pass();
-        }
-        Answer::json(&json!({}))
+    Store::each(|store| {
+        let gate = Gate::default();
+        let closed = gate.clone();
+        let far_side = FarSide::answering(move |request| {
+            // The last of the five is what the host dies with.
+            if request.header("idempotency-key") == Some("mine") {
+                closed.pass();
+            }
+            Answer::json(&json!({}))
+        });
+        let host = Host::serving_on(store, project(&far_side, MARKED));
+        send(&host);
+        wait_for("five requests", || {
+            (far_side.received().len() == 5).then_some(())
+        });
+        let host = host.killed_and_restarted();
+        gate.open();
+        host.runs_done();
+        send(&host);
+        host.runs_done();
+        let all = marks(&far_side);
+        assert_eq!(all.len(), 15);
+        let (first, again, other) = (&all[..5], &all[5..10], &all[10..]);
+        assert_eq!(first, again);
+        assert_eq!(first[1], None, "what only reads bears none");
+        assert_eq!(first[4].as_deref(), Some("mine"));
+        let mut made: Vec<_> = [&first[..1], &first[2..4], &other[..1], &other[2..4]].concat();
+        made.sort();
+        made.dedup();
+        assert_eq!(made.len(), 6, "all others are different: {made:?}");
+        let uuid = made[0].as_deref().expect("a mark");
+        assert_eq!((uuid.len(), &uuid[14..15]), (36, "8"));
     });
-    let host = Host::serving(project(&far_side, MARKED));
-    send(&host);
-    wait_for("five requests", || {
-        (far_side.received().len() == 5).then_some(())
-    });
-    let host = host.killed_and_restarted();
-    gate.open();
-    host.runs_done();
-    send(&host);
-    host.runs_done();
-    let all = marks(&far_side);
-    assert_eq!(all.len(), 15);
-    let (first, again, other) = (&all[..5], &all[5..10], &all[10..]);
-    assert_eq!(first, again);
-    assert_eq!(first[1], None, "what only reads bears none");
-    assert_eq!(first[4].as_deref(), Some("mine"));
-    let mut made: Vec<_> = [&first[..1], &first[2..4], &other[..1], &other[2..4]].concat();
-    made.sort();
-    made.dedup();
-    assert_eq!(made.len(), 6, "all others are different: {made:?}");
-    let uuid = made[0].as_deref().expect("a mark");
-    assert_eq!((uuid.len(), &uuid[14..15]), (36, "8"));
 }
 
 #[test]

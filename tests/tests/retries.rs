@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fonio_tests::{Answer, FarSide, Gate, Host, Project, wait_for};
+use fonio_tests::{Answer, FarSide, Gate, Host, Project, Store, wait_for};
 use serde_json::{Value, json};
 
 /// Short waits: what is under test is that they come, not how long they are.
@@ -86,22 +86,24 @@ fn decide(host: &Host, run: &Value, what: &str, body: &str) -> fonio_tests::Resp
 
 #[test]
 fn a_system_that_cannot_now_is_asked_again_until_it_can() {
-    let far_side = reluctant(503, 2);
-    let host = Host::serving(project(&far_side, RETRY));
-    let run = send(&host);
-    assert_eq!(
-        (run["status"].as_str(), jobs(&run)),
-        (Some("succeeded"), vec!["send", "thank"])
-    );
-    assert_eq!(far_side.received().len(), 3);
-    let step = &run["steps"][0];
-    assert_eq!(step["attempt"], 3);
-    let earlier = step["earlier"].as_array().expect("the attempts before");
-    assert_eq!(earlier.len(), 2);
-    assert_eq!(earlier[0]["error"]["code"], "503");
-    let log = earlier[0]["log"].to_string();
-    assert!(log.contains("attempt 2 of 5 comes in 0.0 s"), "{log}");
-    assert!(host.said().contains("retrying"), "{}", host.said());
+    Store::each(|store| {
+        let far_side = reluctant(503, 2);
+        let host = Host::serving_on(store, project(&far_side, RETRY));
+        let run = send(&host);
+        assert_eq!(
+            (run["status"].as_str(), jobs(&run)),
+            (Some("succeeded"), vec!["send", "thank"])
+        );
+        assert_eq!(far_side.received().len(), 3);
+        let step = &run["steps"][0];
+        assert_eq!(step["attempt"], 3);
+        let earlier = step["earlier"].as_array().expect("the attempts before");
+        assert_eq!(earlier.len(), 2);
+        assert_eq!(earlier[0]["error"]["code"], "503");
+        let log = earlier[0]["log"].to_string();
+        assert!(log.contains("attempt 2 of 5 comes in 0.0 s"), "{log}");
+        assert!(host.said().contains("retrying"), "{}", host.said());
+    });
 }
 
 #[test]
@@ -172,79 +174,83 @@ fn no_attempt_begins_when_the_run_is_older_than_it_may_be() {
 
 #[test]
 fn a_step_that_waits_for_its_next_attempt_outlives_the_host() {
-    let far_side = reluctant(503, 1);
-    let host = Host::serving(project(&far_side, "[retry]\nbackoff = \"3s\"\n"));
-    let reply = host.send(
-        "POST",
-        "/i/w",
-        &[("content-type", "application/json")],
-        b"{}",
-    );
-    let id = reply.json()["run_id"].clone();
-    let waiting = wait_for("the first attempt", || {
-        let step = run(&host, &id)["steps"][0].clone();
-        (step["status"] == "waiting").then_some(step)
+    Store::each(|store| {
+        let far_side = reluctant(503, 1);
+        let host = Host::serving_on(store, project(&far_side, "[retry]\nbackoff = \"3s\"\n"));
+        let reply = host.send(
+            "POST",
+            "/i/w",
+            &[("content-type", "application/json")],
+            b"{}",
+        );
+        let id = reply.json()["run_id"].clone();
+        let waiting = wait_for("the first attempt", || {
+            let step = run(&host, &id)["steps"][0].clone();
+            (step["status"] == "waiting").then_some(step)
+        });
+        assert!(waiting["due_ms"].as_i64().is_some(), "{waiting}");
+        let host = host.killed_and_restarted();
+        let run = ended(&host, &id);
+        assert_eq!(
+            (run["status"].as_str(), &run["steps"][0]["attempt"]),
+            (Some("succeeded"), &json!(2))
+        );
+        assert_eq!(far_side.received().len(), 2);
     });
-    assert!(waiting["due_ms"].as_i64().is_some(), "{waiting}");
-    let host = host.killed_and_restarted();
-    let run = ended(&host, &id);
-    assert_eq!(
-        (run["status"].as_str(), &run["steps"][0]["attempt"]),
-        (Some("succeeded"), &json!(2))
-    );
-    assert_eq!(far_side.received().len(), 2);
 }
 
 #[test]
 fn a_person_does_a_run_again_from_where_it_failed_from_a_step_or_from_its_start() {
-    let far_side = reluctant(500, 1);
-    let host = Host::serving(project(&far_side, ""));
-    let failed = send(&host);
-    assert_eq!(jobs(&failed), ["send", "regret"]);
-    let again = |body: &str| {
-        let reply = decide(&host, &failed, "retry", body);
-        assert_eq!(reply.status, 201, "{}", reply.text());
-        ended(&host, &reply.json()["run_id"])
-    };
-    let mended = again("");
-    assert_eq!(
-        (jobs(&mended), &mended["retry_of"]),
-        (vec!["send", "thank"], &failed["id"])
-    );
-    assert_eq!(jobs(&again("{\"from\":\"start\"}")), ["send", "thank"]);
-    let thank = &mended["steps"][1];
-    let reply = decide(
-        &host,
-        &mended,
-        "retry",
-        &json!({ "from": thank["id"], "input": { "data": 7 } }).to_string(),
-    );
-    let edited = ended(&host, &reply.json()["run_id"]);
-    assert_eq!(jobs(&edited), ["thank"]);
-    let state = host
-        .get(&format!("/api/v1/dataclips/{}", edited["output"]))
-        .json();
-    assert_eq!(state, json!({ "thanked": 7 }));
-    let sent: Vec<Value> = far_side
-        .received()
-        .iter()
-        .map(|request| request.json())
-        .collect();
-    assert_eq!(sent, vec![json!({ "n": 1 }); 3], "each had the message");
-    for (body, status, words) in [
-        ("{\"from\": 999}", 404, "has no step 999"),
-        ("{\"form\": 1}", 400, "a retry takes nothing, or JSON"),
-        ("{", 400, "a retry takes nothing, or JSON"),
-    ] {
-        let said = decide(&host, &failed, "retry", body).problem(status);
-        assert!(said.contains(words), "{said}");
-    }
-    let nothing = json!({ "id": 999 });
-    assert!(
-        decide(&host, &nothing, "retry", "")
-            .problem(404)
-            .contains("no run 999")
-    );
+    Store::each(|store| {
+        let far_side = reluctant(500, 1);
+        let host = Host::serving_on(store, project(&far_side, ""));
+        let failed = send(&host);
+        assert_eq!(jobs(&failed), ["send", "regret"]);
+        let again = |body: &str| {
+            let reply = decide(&host, &failed, "retry", body);
+            assert_eq!(reply.status, 201, "{}", reply.text());
+            ended(&host, &reply.json()["run_id"])
+        };
+        let mended = again("");
+        assert_eq!(
+            (jobs(&mended), &mended["retry_of"]),
+            (vec!["send", "thank"], &failed["id"])
+        );
+        assert_eq!(jobs(&again("{\"from\":\"start\"}")), ["send", "thank"]);
+        let thank = &mended["steps"][1];
+        let reply = decide(
+            &host,
+            &mended,
+            "retry",
+            &json!({ "from": thank["id"], "input": { "data": 7 } }).to_string(),
+        );
+        let edited = ended(&host, &reply.json()["run_id"]);
+        assert_eq!(jobs(&edited), ["thank"]);
+        let state = host
+            .get(&format!("/api/v1/dataclips/{}", edited["output"]))
+            .json();
+        assert_eq!(state, json!({ "thanked": 7 }));
+        let sent: Vec<Value> = far_side
+            .received()
+            .iter()
+            .map(|request| request.json())
+            .collect();
+        assert_eq!(sent, vec![json!({ "n": 1 }); 3], "each had the message");
+        for (body, status, words) in [
+            ("{\"from\": 999}", 404, "has no step 999"),
+            ("{\"form\": 1}", 400, "a retry takes nothing, or JSON"),
+            ("{", 400, "a retry takes nothing, or JSON"),
+        ] {
+            let said = decide(&host, &failed, "retry", body).problem(status);
+            assert!(said.contains(words), "{said}");
+        }
+        let nothing = json!({ "id": 999 });
+        assert!(
+            decide(&host, &nothing, "retry", "")
+                .problem(404)
+                .contains("no run 999")
+        );
+    });
 }
 
 /// Two branches behind a webhook; `one` fails as long as the far side says no, and so does the job that deals with its
@@ -312,44 +318,46 @@ fn a_system_that_refuses_connections_is_asked_again_whatever_the_adaptor_says() 
 
 #[test]
 fn a_person_ends_a_run_and_what_its_step_still_does_is_not_kept() {
-    let gate = Gate::default();
-    let held = Arc::new(gate.clone());
-    let far_side = FarSide::answering(move |_| {
-        held.pass();
-        Answer::json(&json!({}))
+    Store::each(|store| {
+        let gate = Gate::default();
+        let held = Arc::new(gate.clone());
+        let far_side = FarSide::answering(move |_| {
+            held.pass();
+            Answer::json(&json!({}))
+        });
+        let host = Host::serving_on(store, project(&far_side, ""));
+        let reply = host.send(
+            "POST",
+            "/i/w",
+            &[("content-type", "application/json")],
+            b"{}",
+        );
+        let id = reply.json()["run_id"].clone();
+        wait_for("the request", || {
+            (far_side.received().len() == 1).then_some(())
+        });
+        let begun = run(&host, &id);
+        assert!(
+            decide(&host, &begun, "retry", "")
+                .problem(409)
+                .contains("has not ended")
+        );
+        assert_eq!(
+            decide(&host, &begun, "cancel", "").json(),
+            json!({ "cancelled": true })
+        );
+        assert_eq!(
+            decide(&host, &begun, "cancel", "").json(),
+            json!({ "cancelled": false })
+        );
+        gate.open();
+        let ended = run(&host, &id);
+        assert_eq!(
+            (ended["status"].as_str(), jobs(&ended)),
+            (Some("cancelled"), vec![])
+        );
+        assert_eq!(host.runs_done().len(), 1, "nothing followed");
     });
-    let host = Host::serving(project(&far_side, ""));
-    let reply = host.send(
-        "POST",
-        "/i/w",
-        &[("content-type", "application/json")],
-        b"{}",
-    );
-    let id = reply.json()["run_id"].clone();
-    wait_for("the request", || {
-        (far_side.received().len() == 1).then_some(())
-    });
-    let begun = run(&host, &id);
-    assert!(
-        decide(&host, &begun, "retry", "")
-            .problem(409)
-            .contains("has not ended")
-    );
-    assert_eq!(
-        decide(&host, &begun, "cancel", "").json(),
-        json!({ "cancelled": true })
-    );
-    assert_eq!(
-        decide(&host, &begun, "cancel", "").json(),
-        json!({ "cancelled": false })
-    );
-    gate.open();
-    let ended = run(&host, &id);
-    assert_eq!(
-        (ended["status"].as_str(), jobs(&ended)),
-        (Some("cancelled"), vec![])
-    );
-    assert_eq!(host.runs_done().len(), 1, "nothing followed");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which runs go first, which one after another, which later, and until when.
 
 use fonio_test_postgres::Database;
-use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, wait_for};
+use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, Store, wait_for};
 use serde_json::{Value, json};
 
 /// A far side that answers everybody once the gate is open, and until then only patient 2.
@@ -120,33 +120,35 @@ fn hosts_that_share_a_database_keep_one_order() {
 
 #[test]
 fn runs_about_one_patient_go_one_after_another_and_others_beside_them() {
-    let gate = Gate::default();
-    let far_side = gated(&gate);
-    let settings = "[workflows.w]\nordering_key = \"patient.id\"\n";
-    let host = Host::serving(project(&far_side, settings));
-    let patient = |n: u64, id: u64| {
-        send(
-            &host,
-            &json!({ "n": n, "patient": { "id": id, "name": "x" } }),
-        )
-    };
-    patient(0, 1);
-    let second = patient(1, 1);
-    patient(2, 2);
-    patient(3, 2);
-    wait_for_requests(&far_side, 3);
-    assert_eq!(run(&host, &second)["held"], "ordering_key");
-    let mut beside = arrived(&far_side);
-    beside.retain(|n| *n > 1);
-    assert_eq!(beside, [2, 3]);
-    gate.open();
-    wait_for_requests(&far_side, 4);
-    assert_eq!(
-        arrived(&far_side)[3],
-        1,
-        "the second of patient 1 came last"
-    );
-    assert_eq!(host.runs_done().len(), 4);
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = gated(&gate);
+        let settings = "[workflows.w]\nordering_key = \"patient.id\"\n";
+        let host = Host::serving_on(store, project(&far_side, settings));
+        let patient = |n: u64, id: u64| {
+            send(
+                &host,
+                &json!({ "n": n, "patient": { "id": id, "name": "x" } }),
+            )
+        };
+        patient(0, 1);
+        let second = patient(1, 1);
+        patient(2, 2);
+        patient(3, 2);
+        wait_for_requests(&far_side, 3);
+        assert_eq!(run(&host, &second)["held"], "ordering_key");
+        let mut beside = arrived(&far_side);
+        beside.retain(|n| *n > 1);
+        assert_eq!(beside, [2, 3]);
+        gate.open();
+        wait_for_requests(&far_side, 4);
+        assert_eq!(
+            arrived(&far_side)[3],
+            1,
+            "the second of patient 1 came last"
+        );
+        assert_eq!(host.runs_done().len(), 4);
+    });
 }
 
 #[test]
@@ -170,127 +172,139 @@ fn messages_of_the_inbox_are_ordered_by_a_field_too() {
 
 #[test]
 fn what_is_held_outlives_the_host_and_moves_on_by_changed_settings() {
-    let gate = Gate::default();
-    let far_side = gated(&gate);
-    let host = Host::serving(project(&far_side, "[workflows.w]\nconcurrency = 1\n"));
-    for n in 0..4 {
-        send(&host, &json!({ "n": n }));
-    }
-    wait_for_requests(&far_side, 1);
-    let host = host.killed_and_restarted();
-    // The one that ran when the host was killed runs again.
-    wait_for_requests(&far_side, 2);
-    assert_eq!(arrived(&far_side), [0, 0]);
-    let three = far_side.granted() + "[workflows.w]\nconcurrency = 3\n";
-    host.project.replace("fonio.toml", three);
-    wait_for_requests(&far_side, 4);
-    let mut now = arrived(&far_side);
-    now.sort_unstable();
-    assert_eq!(now, [0, 0, 1, 2]);
-    gate.open();
-    assert_eq!(host.runs_done().len(), 4);
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = gated(&gate);
+        let host = Host::serving_on(
+            store,
+            project(&far_side, "[workflows.w]\nconcurrency = 1\n"),
+        );
+        for n in 0..4 {
+            send(&host, &json!({ "n": n }));
+        }
+        wait_for_requests(&far_side, 1);
+        let host = host.killed_and_restarted();
+        // The one that ran when the host was killed runs again.
+        wait_for_requests(&far_side, 2);
+        assert_eq!(arrived(&far_side), [0, 0]);
+        let three = far_side.granted() + "[workflows.w]\nconcurrency = 3\n";
+        host.project.replace("fonio.toml", three);
+        wait_for_requests(&far_side, 4);
+        let mut now = arrived(&far_side);
+        now.sort_unstable();
+        assert_eq!(now, [0, 0, 1, 2]);
+        gate.open();
+        assert_eq!(host.runs_done().len(), 4);
+    });
 }
 
 #[test]
 fn a_message_is_put_off_by_its_sender() {
-    let gate = Gate::default();
-    gate.open();
-    let far_side = gated(&gate);
-    let host = Host::serving(project(&far_side, "[workflows.now]\ndelay = \"200ms\"\n"));
-    let late = send_with(&host, "/i/w", ("fonio-delay", "366d"), &json!({ "n": 0 }));
-    let late = run(&host, late.json()["run_id"].as_str().expect("a run"));
-    assert_eq!(
-        (&late["status"], &late["steps"][0]["status"]),
-        (&json!("queued"), &json!("waiting"))
-    );
-    let days = (late["due_ms"].as_i64().zip(late["created_ms"].as_i64()))
-        .map(|(due, created)| (due - created) / 86_400_000);
-    assert_eq!(days, Some(366));
-    for header in [
-        ("fonio-delay", "50ms"),
-        ("fonio-not-before", "1999-12-31T23:59:59+01:00"),
-    ] {
-        let reply = send_with(&host, "/i/w", header, &json!({ "n": 1 }));
-        assert_eq!(reply.status, 200, "{}", reply.text());
-    }
-    let by_setting = host.send(
-        "POST",
-        "/i/now",
-        &[("content-type", "application/json")],
-        b"{\"n\":2}",
-    );
-    assert_eq!(by_setting.status, 201, "{}", by_setting.text());
-    wait_for_requests(&far_side, 3);
-    let runs = host.runs();
-    let put_off = runs.iter().filter(|run| run["due_ms"].is_i64()).count();
-    assert_eq!(put_off, 3, "all but the one of the past");
-    for (path, header, words) in [
-        (
-            "/i/w",
-            ("fonio-delay", "soon"),
-            "takes a time such as 90s, 10m, 24h or 7d",
-        ),
-        ("/i/w", ("fonio-delay", "367d"), "by 366d at most"),
-        (
-            "/i/w",
-            ("fonio-not-before", "tomorrow"),
-            "takes a time such as 2026-03-02T06:00:00Z",
-        ),
-        (
-            "/i/w",
-            ("fonio-not-before", "2999-01-01T00:00:00Z"),
-            "by 366d at most",
-        ),
-        (
-            "/i/now",
-            ("fonio-delay", "1m"),
-            "this reply waits for the runs of the message",
-        ),
-        (
-            "/inbox",
-            ("fonio-delay", "soon"),
-            "takes a time such as 90s, 10m, 24h or 7d",
-        ),
-    ] {
-        let said = send_with(&host, path, header, &json!({})).problem(400);
-        assert!(
-            said.contains(words) && said.contains("nothing of this message was kept"),
-            "{said}"
+    Store::each(|store| {
+        let gate = Gate::default();
+        gate.open();
+        let far_side = gated(&gate);
+        let host = Host::serving_on(
+            store,
+            project(&far_side, "[workflows.now]\ndelay = \"200ms\"\n"),
         );
-    }
+        let late = send_with(&host, "/i/w", ("fonio-delay", "366d"), &json!({ "n": 0 }));
+        let late = run(&host, late.json()["run_id"].as_str().expect("a run"));
+        assert_eq!(
+            (&late["status"], &late["steps"][0]["status"]),
+            (&json!("queued"), &json!("waiting"))
+        );
+        let days = (late["due_ms"].as_i64().zip(late["created_ms"].as_i64()))
+            .map(|(due, created)| (due - created) / 86_400_000);
+        assert_eq!(days, Some(366));
+        for header in [
+            ("fonio-delay", "50ms"),
+            ("fonio-not-before", "1999-12-31T23:59:59+01:00"),
+        ] {
+            let reply = send_with(&host, "/i/w", header, &json!({ "n": 1 }));
+            assert_eq!(reply.status, 200, "{}", reply.text());
+        }
+        let by_setting = host.send(
+            "POST",
+            "/i/now",
+            &[("content-type", "application/json")],
+            b"{\"n\":2}",
+        );
+        assert_eq!(by_setting.status, 201, "{}", by_setting.text());
+        wait_for_requests(&far_side, 3);
+        let runs = host.runs();
+        let put_off = runs.iter().filter(|run| run["due_ms"].is_i64()).count();
+        assert_eq!(put_off, 3, "all but the one of the past");
+        for (path, header, words) in [
+            (
+                "/i/w",
+                ("fonio-delay", "soon"),
+                "takes a time such as 90s, 10m, 24h or 7d",
+            ),
+            ("/i/w", ("fonio-delay", "367d"), "by 366d at most"),
+            (
+                "/i/w",
+                ("fonio-not-before", "tomorrow"),
+                "takes a time such as 2026-03-02T06:00:00Z",
+            ),
+            (
+                "/i/w",
+                ("fonio-not-before", "2999-01-01T00:00:00Z"),
+                "by 366d at most",
+            ),
+            (
+                "/i/now",
+                ("fonio-delay", "1m"),
+                "this reply waits for the runs of the message",
+            ),
+            (
+                "/inbox",
+                ("fonio-delay", "soon"),
+                "takes a time such as 90s, 10m, 24h or 7d",
+            ),
+        ] {
+            let said = send_with(&host, path, header, &json!({})).problem(400);
+            assert!(
+                said.contains(words) && said.contains("nothing of this message was kept"),
+                "{said}"
+            );
+        }
+    });
 }
 
 #[test]
 fn a_run_that_has_not_ended_by_its_deadline_is_ended_and_the_next_has_its_place() {
-    let gate = Gate::default();
-    let far_side = gated(&gate);
-    let settings = "[workflows.w]\nconcurrency = 1\ndeadline = \"1s\"\n";
-    let host = Host::serving(project(&far_side, settings));
-    let ids = [0, 1].map(|n| send(&host, &json!({ "n": n })));
-    wait_for_requests(&far_side, 1);
-    let mut ended = host.runs_done();
-    for run in &ended {
-        assert_eq!((run.status.as_str(), run.steps.len()), ("failed", 1));
-    }
-    let begun = ended.remove(0);
-    assert_eq!(begun.step().error["name"], "DeadlineError", "{begun:#?}");
-    begun.step().expect_failure(
-        3,
-        "did not end within the 1s that `deadline` in [workflows.w] gives it",
-    );
-    for run in [&begun, &ended[0]] {
-        let said = run.step().error["message"].as_str().expect("a sentence");
-        assert!(said.starts_with("the run, accepted at 20"), "{said}");
-    }
-    for id in &ids {
-        assert!(run(&host, id)["deadline_ms"].is_i64());
-    }
-    // A patient whom the far side answers.
-    let quick = send(&host, &json!({ "n": 2, "patient": { "id": 2 } }));
-    wait_for("a run that ends in time", || {
-        (run(&host, &quick)["status"] == "succeeded").then_some(())
+    Store::each(|store| {
+        let gate = Gate::default();
+        let far_side = gated(&gate);
+        let settings = "[workflows.w]\nconcurrency = 1\ndeadline = \"1s\"\n";
+        let host = Host::serving_on(store, project(&far_side, settings));
+        let ids = [0, 1].map(|n| send(&host, &json!({ "n": n })));
+        wait_for_requests(&far_side, 1);
+        let mut ended = host.runs_done();
+        for run in &ended {
+            assert_eq!((run.status.as_str(), run.steps.len()), ("failed", 1));
+        }
+        let begun = ended.remove(0);
+        assert_eq!(begun.step().error["name"], "DeadlineError", "{begun:#?}");
+        begun.step().expect_failure(
+            3,
+            "did not end within the 1s that `deadline` in [workflows.w] gives it",
+        );
+        for run in [&begun, &ended[0]] {
+            let said = run.step().error["message"].as_str().expect("a sentence");
+            assert!(said.starts_with("the run, accepted at 20"), "{said}");
+        }
+        for id in &ids {
+            assert!(run(&host, id)["deadline_ms"].is_i64());
+        }
+        // A patient whom the far side answers.
+        let quick = send(&host, &json!({ "n": 2, "patient": { "id": 2 } }));
+        wait_for("a run that ends in time", || {
+            (run(&host, &quick)["status"] == "succeeded").then_some(())
+        });
+        assert!(host.said().contains("DeadlineError"), "{}", host.said());
     });
-    assert!(host.said().contains("DeadlineError"), "{}", host.said());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::build;
 use crate::guests::{self, Group};
 use crate::machine::ThisMachine;
-use crate::packages::install_postgres;
+use crate::packages::{install_faketime, install_postgres};
 use crate::progress::Progress;
 use crate::repo::Repo;
 use crate::{tidy, workspace};
@@ -12,7 +12,7 @@ use std::process::Command;
 
 /// Runs the repository's rules, then all tests. `arguments` go to nextest, or to `cargo test` where it is not installed.
 pub fn run(repo: &Repo, arguments: &[String]) -> anyhow::Result<()> {
-    let mut progress = Progress::of(6);
+    let mut progress = Progress::of(7);
     let [host, others] = workspace::lots(repo)?;
     progress.step("Rules of the repository", |progress| {
         tidy::check(repo, progress)
@@ -22,6 +22,7 @@ pub fn run(repo: &Repo, arguments: &[String]) -> anyhow::Result<()> {
     })?;
     progress.step("The program", |progress| build::program(repo, progress))?;
     let mut server = None;
+    progress.step("A clock that can be set, for those that need it", clock)?;
     progress.step("PostgreSQL, for those that need it", |progress| {
         server = Some(postgres(progress)?);
         Ok(())
@@ -42,6 +43,17 @@ pub fn run(repo: &Repo, arguments: &[String]) -> anyhow::Result<()> {
     };
     tests("Tests of guests and tools", &others)?;
     tests("Tests of the host", &host)
+}
+
+/// `libfaketime`, which the package puts where the dynamic linker's own libraries are, by architecture.
+fn clock(progress: &Progress) -> anyhow::Result<()> {
+    let there = std::fs::read_dir("/usr/lib")?
+        .flatten()
+        .any(|folder| folder.path().join("faketime").is_dir());
+    if !there {
+        install_faketime(&ThisMachine, &|said| progress.say(&said))?;
+    }
+    Ok(())
 }
 
 /// One server for all tests: a start takes a second, and there are dozens of tests.

@@ -90,6 +90,8 @@ fn is_zone(text: &str) -> bool {
 
 /// How long something took.
 pub(crate) fn took(ms: i64) -> String {
+    // Where the clock was set back in between, nobody knows.
+    let ms = ms.max(0);
     match ms {
         ..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{:.1} s", ms as f64 / 1e3),

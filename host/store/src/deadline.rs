@@ -67,13 +67,23 @@ impl Store {
             .await
     }
 
-    /// The host's clock has jumped by so many milliseconds, and deadlines jump along. Those of hosts that share a database
-    /// are not by that clock, and stay.
+    /// The host's clock has jumped by so many milliseconds, to `now_ms`, and deadlines jump along. The time of a run that is
+    /// put off stays, and so does its deadline, but for what the jump took from between the two. The deadlines of hosts that
+    /// share a database are not by that clock, and stay.
     ///
     /// # Errors
     /// Those of the disk.
-    pub async fn move_deadlines(&self, by_ms: i64) -> Result<(), StoreError> {
-        self.change(Move { by_ms }).await
+    pub async fn move_deadlines(&self, by_ms: i64, now_ms: i64) -> Result<(), StoreError> {
+        self.change(Move { by_ms, now_ms }).await
+    }
+
+    /// The time by the clock that all hosts of this store go by, in milliseconds since 1970: `now_ms`, which is the host's
+    /// own, or where hosts share a database that one's.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub async fn clock_ms(&self, now_ms: i64) -> Result<i64, StoreError> {
+        self.pages().read(move |db| clock_ms(db, now_ms)).await
     }
 }
 
@@ -108,6 +118,20 @@ impl Writing<'_> {
 
 struct Move {
     by_ms: i64,
+    now_ms: i64,
+}
+
+/// By how much the deadline of the run that this names moves: of one whose first step is put off, by how late it begins now.
+macro_rules! moved {
+    ($run:literal) => {
+        concat!(
+            "deadline_ms = deadline_ms + coalesce(
+                (SELECT max(0, $2 - l.due_ms) FROM later l JOIN runs own ON own.id = l.run
+                 WHERE l.run = ",
+            $run,
+            " AND l.due_ms = own.due_ms), $1)"
+        )
+    };
 }
 
 impl Change for Move {
@@ -120,12 +144,16 @@ impl Change for Move {
     fn apply(&self, writing: &mut Writing<'_>) -> Result<(), Failure> {
         if let Db::Sqlite(_) = writing.db {
             writing.db.execute(
-                "UPDATE deadlines SET deadline_ms = deadline_ms + $1",
-                values![self.by_ms],
+                concat!("UPDATE deadlines SET ", moved!("deadlines.run")),
+                values![self.by_ms, self.now_ms],
             )?;
             writing.db.execute(
-                "UPDATE runs SET deadline_ms = deadline_ms + $1 WHERE id IN (SELECT run FROM deadlines)",
-                values![self.by_ms],
+                concat!(
+                    "UPDATE runs SET ",
+                    moved!("runs.id"),
+                    " WHERE id IN (SELECT run FROM deadlines)"
+                ),
+                values![self.by_ms, self.now_ms],
             )?;
         }
         Ok(())

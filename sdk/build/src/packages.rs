@@ -126,6 +126,19 @@ pub fn install_postgres(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::
     Apt::updated(machine, say)?.install(&["postgresql"], say)
 }
 
+/// Installs what gives a program a clock that a test can set.
+///
+/// # Errors
+/// When there is no apt-get, or it has none.
+pub fn install_faketime(machine: &dyn Machine, say: &dyn Fn(String)) -> anyhow::Result<()> {
+    if machine.ask(&["apt-get", "--version"]).is_none() {
+        bail!(
+            "libfaketime is not on this machine; install it where Debian's package `libfaketime` has it"
+        );
+    }
+    Apt::updated(machine, say)?.install(&["libfaketime"], say)
+}
+
 /// `major.minor` at the start of a version, which in Debian may follow an epoch: `1:22.1.8-1` is 22.1.
 pub fn version(text: &str) -> Option<(u32, u32)> {
     let text = text.split_once(':').map_or(text, |(_, after)| after);

@@ -31,7 +31,21 @@ impl Database {
         Database::at(server.socket().to_owned())
     }
 
+    /// A new one on this server, whose tables are in this folder, which belongs to the server's user.
+    ///
+    /// # Panics
+    /// If the server does not make it.
+    pub fn on_disk(server: &Server, folder: &Path) -> Database {
+        let place = format!("CREATE TABLESPACE apart LOCATION '{}'", folder.display());
+        execute(&url(server.socket(), "postgres"), &place);
+        Database::made(server.socket().to_owned(), " TABLESPACE apart")
+    }
+
     fn at(socket: PathBuf) -> Database {
+        Database::made(socket, "")
+    }
+
+    fn made(socket: PathBuf, how: &str) -> Database {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "t{}_{}",
@@ -39,7 +53,7 @@ impl Database {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         let database = Database { name, socket };
-        database.administer(&format!("CREATE DATABASE {}", database.name));
+        database.administer(&format!("CREATE DATABASE {}{how}", database.name));
         database
     }
 

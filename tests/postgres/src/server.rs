@@ -112,6 +112,14 @@ impl Server {
             .ok_or_else(|| io::Error::other("it has not said"))
     }
 
+    /// Who it runs as, if that is not who runs the tests: the numbers of a user and a group.
+    ///
+    /// # Errors
+    /// When PostgreSQL's user is not there.
+    pub fn owner() -> io::Result<Option<(u32, u32)>> {
+        unprivileged()
+    }
+
     /// The folder of its socket.
     pub fn socket(&self) -> &Path {
         &self.dir

@@ -1,7 +1,7 @@
 //! A system's clock that jumps: nothing is lost by it, nothing runs twice, and no time is negative.
 
 use super::common::*;
-use fonio_store::{Next, RunStatus, Settlement};
+use fonio_store::{Next, RunRule, RunRules, RunStatus, Settlement, Turn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_back_during_a_step_takes_nothing_from_the_time_of_its_run() {
@@ -66,4 +66,54 @@ async fn a_tick_from_a_clock_that_was_ahead_is_remembered_once() {
     assert!(set_right.await.expect("a start").is_some());
     assert_eq!(store.last_tick("c").await, Ok(Some(2_000)));
     assert_eq!(store.counts().await.expect("counts").runs, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_put_off_has_its_deadline_after_its_time_however_the_clock_jumps() {
+    let dir = directory();
+    if dir.database.is_some() {
+        // There deadlines go by the database's clock, and stay.
+        return;
+    }
+    let store = open(&dir);
+    const HOUR: i64 = 3_600_000;
+    let rule = RunRule {
+        deadline_ms: Some(HOUR),
+        ..RunRule::default()
+    };
+    let rules = RunRules::from([("flow".to_owned(), rule)]);
+    store.set_rules(rules).await.expect("new rules");
+    let due = now_ms() + HOUR;
+    let turn = Turn {
+        not_before_ms: Some(due),
+        ..Turn::default()
+    };
+    let run = fonio_store::NewRun {
+        turn,
+        ..run_of(&["a"])
+    };
+    let run = store.accept(message("1"), vec![run]).await;
+    let run = run.expect("an accept").runs[0];
+    for (by, now, deadline) in [
+        (-5 * HOUR, due - 6 * HOUR, due + HOUR),
+        (2 * HOUR, due - 4 * HOUR, due + HOUR),
+        // Its time is skipped: it comes late, and has its hour.
+        (7 * HOUR, due + 3 * HOUR, due + 4 * HOUR),
+    ] {
+        store.move_deadlines(by, now).await.expect("a move");
+        assert_eq!(store.next_deadline_in(now).await, Ok(Some(deadline - now)));
+        let seen = store.run(run).await.expect("a read").expect("the run");
+        assert_eq!(seen.run.deadline_ms, Some(deadline));
+    }
+    assert_eq!(store.wake_due(due + 3 * HOUR).await, Ok(1));
+    store
+        .move_deadlines(HOUR, due + 4 * HOUR)
+        .await
+        .expect("a move");
+    let left = store.next_deadline_in(due + 4 * HOUR).await;
+    assert_eq!(
+        left,
+        Ok(Some(HOUR)),
+        "once it is in the queue its deadline jumps along"
+    );
 }

@@ -439,7 +439,10 @@ async fn a_run_that_ends_in_time_has_no_deadline_any_more_and_a_jump_of_the_cloc
         step.deadline_in_ms
             .is_some_and(|left| (1..=3_600_000).contains(&left))
     );
-    store.move_deadlines(86_400_000).await.expect("a move");
+    store
+        .move_deadlines(86_400_000, now_ms())
+        .await
+        .expect("a move");
     let left = store.next_deadline_in(now_ms()).await.expect("a look");
     let jumped = left.is_some_and(|left| left > 86_400_000);
     assert_eq!(
