@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{FarSide, Host, wait_for};
+use crate::{FarSide, Host, wait_past_a_lease};
 
 /// The books of a host whose webhook `w` posts each message, which has a number `n`, to a far side. Made only when they
 /// balance.
@@ -52,7 +52,7 @@ impl Accounts {
     /// When one does not, or a count is wrong.
     #[track_caller]
     pub fn of_runs(host: &Host) -> Vec<Value> {
-        let runs = wait_for("every run to end", || {
+        let runs = wait_past_a_lease("every run to end", || {
             let runs = all_runs(host);
             (!runs.iter().any(is_open)).then_some(runs)
         });

@@ -76,5 +76,5 @@ pub use redirected::{PUBLIC, SentAway};
 pub use runs::{Run, Step};
 pub use store::Store;
 pub use tls::{Authority, Identity, TlsClient};
-pub use wait::wait_for;
+pub use wait::{wait_for, wait_past_a_lease};
 pub use wire::Wire;

@@ -12,6 +12,7 @@ use fonio_test_postgres::{Database, Server};
 use fonio_tests::network::{PUBLIC, alone};
 use fonio_tests::{
     Accounts, Answer, FarSide, Gate, Host, Program, Project, Response, Wire, wait_for,
+    wait_past_a_lease,
 };
 use rustix::process::Signal;
 use serde_json::json;
@@ -132,7 +133,7 @@ fn cut_off_and_back(database: &Database, wire: &Wire, cut: impl FnOnce(), mend: 
         // It cannot promise anything now, so it answers later, or says that it cannot.
         let late = scope.spawn(|| sent.one(&cut_off));
         (0..5).for_each(|_| assert_eq!(sent.one(&other).status, 200));
-        wait_for("the other host to take over", || {
+        wait_past_a_lease("the other host to take over", || {
             let ended = "SELECT count(*) FROM fonio_clinic.runs WHERE status = 2";
             (database.number(ended) == BEGUN as i64 + 5).then_some(())
         });
@@ -193,7 +194,7 @@ fn a_host_whose_database_hangs_stops_all_the_same_and_what_it_had_begun_is_done_
         hung.said()
     );
     let next = host(&database.url(), &far_side);
-    wait_for("the next host to take over", || {
+    wait_past_a_lease("the next host to take over", || {
         let ended = "SELECT count(*) FROM fonio_clinic.runs WHERE status = 2";
         (database.number(ended) == 1).then_some(())
     });

@@ -479,7 +479,17 @@ fn a_body_that_is_lost_keeps_nothing_else_from_a_backup_and_an_export() {
     let copied = fonio(&host, &["backup", &path("copy")]).expect_code(0);
     let named = lost[0].file_name().expect("a name").to_string_lossy();
     copied.expect_said("backed up").expect_said(&named);
-    fonio(&host, &["restore", &path("copy"), "--data", &path("data")]).expect_code(0);
+    let put_back = fonio(&host, &["restore", &path("copy"), "--data", &path("data")]);
+    put_back.expect_code(0).expect_said(&named);
+    let database = copies.path().join("copy/fonio.db");
+    let bytes = std::fs::read(&database).expect("the copy");
+    for damaged in [&bytes[..0], &bytes[..bytes.len() / 2]] {
+        std::fs::write(&database, damaged).expect("a file");
+        fonio(&host, &["restore", &path("copy"), "--data", &path("other")])
+            .expect_code(1)
+            .expect_said("is damaged");
+        assert!(!copies.path().join("other").exists());
+    }
     let restored = Host::started_by(project(""), &serve(&["--data", &path("data")]));
     restored.wait_until_ready();
     assert_eq!(restored.get("/api/v1/messages/2").json()["body"]["n"], 2);

@@ -223,6 +223,10 @@ fn a_step_that_was_cut_off_while_it_waited_says_for_whom_and_asks_again_under_th
         .collect();
     assert_eq!(marks.len(), 2);
     assert!(marks[0].is_some() && marks[0] == marks[1], "{marks:?}");
+    let step = host.get("/api/v1/runs/1").json()["steps"][0].clone();
+    assert_eq!(step["status"], "succeeded");
+    let before = &step["earlier"][0]["error"];
+    assert_eq!(before["waited_for"], far_side.origin(), "it is still told");
 }
 
 #[test]

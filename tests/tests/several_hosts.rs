@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fonio_test_postgres::Database;
-use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, wait_for};
+use fonio_tests::{Answer, FarSide, Gate, Host, Program, Project, wait_for, wait_past_a_lease};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ fn two_hosts_run_one_queue_and_each_shows_what_the_other_took() {
         assert_eq!(reply.status, 201, "{reply:?}");
         assert_eq!(reply.json()["data"]["data"], json!({ "ok": true }));
     }
-    wait_for("every run to end", || {
+    wait_past_a_lease("every run to end", || {
         (counts(&database) == (80, 0)).then_some(())
     });
     let (numbers, requests) = arrived(&far_side);
@@ -105,7 +105,7 @@ fn what_a_killed_host_had_begun_is_taken_over_within_its_lease() {
     assert_eq!(heir.runs()[0]["status"], "running");
     lost.signal(Signal::KILL);
     lost.wait_for_end();
-    wait_for("the other host to take over", || {
+    wait_past_a_lease("the other host to take over", || {
         (counts(&database) == (1, 0)).then_some(())
     });
     gate.open();
@@ -186,7 +186,7 @@ fn a_database_that_restarts_under_load_costs_no_accepted_message() {
             });
         }
     });
-    wait_for("every run to end", || {
+    wait_past_a_lease("every run to end", || {
         (counts(&database).1 == 0).then_some(())
     });
     let accepted = accepted.into_inner().expect("no panic");

@@ -87,7 +87,7 @@ pub(crate) struct Restore {
     folder: PathBuf,
     #[command(flatten)]
     data: Data,
-    /// The folder of the data, as JSON.
+    /// The folder of the data, and which files are lost, as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -95,11 +95,17 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn execute(self) -> Result<Exit, Failure> {
         let data = self.data.folder()?;
-        fonio_store::restore(&self.folder, &data).map_err(Failure::failed)?;
+        let lost = fonio_store::restore(&self.folder, &data).map_err(Failure::failed)?;
         if self.json {
-            println!("{}", json!({ "data": data }));
-        } else {
-            paint::event("restored", &data.display().to_string());
+            println!("{}", json!({ "data": data, "lost": lost }));
+            return Ok(Exit::Success);
+        }
+        paint::event("restored", &data.display().to_string());
+        for file in &lost {
+            paint::warning(&format!(
+                "{} is not in the backup: a message or a state was in it",
+                file.display()
+            ));
         }
         Ok(Exit::Success)
     }

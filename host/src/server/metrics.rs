@@ -128,8 +128,8 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "fonio_store_runs_failed",
-        kind: "gauge",
-        help: "Failed runs in the store.",
+        kind: "counter",
+        help: "Runs that ever failed in this store, whatever was deleted or done again since.",
         read: |at| at.counts.runs_failed,
     },
     Metric {
@@ -164,8 +164,8 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "fonio_store_runs_cancelled",
-        kind: "gauge",
-        help: "Runs in the store that somebody ended.",
+        kind: "counter",
+        help: "Runs of this store that somebody ever ended.",
         read: |at| at.counts.runs_cancelled,
     },
 ];

@@ -37,6 +37,14 @@ pub enum BackupError {
     /// It is no copy that was finished.
     #[error("{} is no backup, or one that was not finished", .0.display())]
     NoBackup(PathBuf),
+    /// A database in a copy is not what was copied.
+    #[error("{} is damaged ({detail}); nothing was restored: take another backup", file.display())]
+    Damaged {
+        /// Which.
+        file: PathBuf,
+        /// What SQLite found.
+        detail: String,
+    },
     /// Bodies were forgotten faster than they were copied.
     #[error("what {} names is forgotten faster than it is copied; try again", .0.display())]
     TooFast(PathBuf),
@@ -102,15 +110,18 @@ pub fn backup(data: &Path, to: &Path, part: Part) -> Result<Vec<PathBuf>, Backup
     Ok(lost)
 }
 
-/// Puts a copy into the data folder `data`, which is not there yet or empty.
+/// Puts a copy into the data folder `data`, which is not there yet or empty, once its databases were looked through. Gives the
+/// files of bodies that the copy names and does not have.
 ///
 /// # Errors
 /// [`BackupError`]; then `data` is as it was.
-pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
+pub fn restore(from: &Path, data: &Path) -> Result<Vec<PathBuf>, BackupError> {
     if !from.join(FINISHED).is_file() {
         return Err(BackupError::NoBackup(from.to_owned()));
     }
     let real = from.canonicalize().map_err(failed(from))?;
+    let mut lost = Vec::new();
+    look_through(from, &mut lost)?;
     in_new_folder(data, |folder| {
         if folder
             .canonicalize()
@@ -120,7 +131,45 @@ pub fn restore(from: &Path, data: &Path) -> Result<(), BackupError> {
             return Err(BackupError::Within(data.to_owned()));
         }
         copy_all(from, folder, &[FINISHED])
-    })
+    })?;
+    Ok(lost)
+}
+
+/// Refuses what a disk has damaged since it was copied: SQLite would take an empty file for a new store.
+fn look_through(folder: &Path, lost: &mut Vec<PathBuf>) -> Result<(), BackupError> {
+    for entry in entries(folder)? {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        if entry.is_dir() && name != "bodies" {
+            look_through(&entry, lost)?;
+        } else if name == "fonio.db" {
+            check_database(&entry)?;
+            let named = bodies::named_in(&entry).map_err(|error| of_sqlite(&entry, &error))?;
+            let named = named.into_iter().map(|body| folder.join(body));
+            lost.extend(named.filter(|body| !body.is_file()));
+        } else if name.ends_with(".sqlite") {
+            check_database(&entry)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_database(file: &Path) -> Result<(), BackupError> {
+    let damaged = |detail: String| BackupError::Damaged {
+        file: file.to_owned(),
+        detail,
+    };
+    if file.metadata().map_err(failed(file))?.len() == 0 {
+        return Err(damaged("it is empty".to_owned()));
+    }
+    let found = || {
+        let conn = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+    };
+    match found() {
+        Ok(said) if said == "ok" => Ok(()),
+        Ok(said) => Err(damaged(said)),
+        Err(error) => Err(damaged(error.to_string())),
+    }
 }
 
 /// Fills a folder beside `to`, and gives it that name when it is whole and on disk.

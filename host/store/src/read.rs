@@ -215,8 +215,8 @@ pub(crate) fn run(db: &mut Db, queue: &Queue, id: RunId) -> Result<Option<RunDet
             steps.truncate(RUN_STEPS_MAX);
             steps.sort_by_key(|step| step.id);
         }
-        let tried = |step: &&mut StepDetail| step.attempt > 1 || step.parked_on.is_some();
-        for step in steps.iter_mut().filter(tried) {
+        // Also of the first attempt: it may have been parked, and another has taken its number.
+        for step in &mut steps {
             step.earlier = earlier_attempts(db, step.id, &mut truncated)?;
         }
         Ok(Some(RunDetail {
